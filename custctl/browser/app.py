@@ -360,7 +360,8 @@ class Browser(App[int]):
         self.push_screen(self._first)
         loop = asyncio.get_running_loop()
         for name, code in _SIGNALS.items():
-            with suppress(NotImplementedError, RuntimeError, ValueError):  # not on Windows, not in a thread
+            # Not on Windows, which has no SIGHUP, and not in a thread.
+            with suppress(AttributeError, NotImplementedError, RuntimeError, ValueError):
                 loop.add_signal_handler(getattr(signal, name), partial(self.exit, code))
 
     def action_end(self) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from custctl.engines.sought import Need
 
 _APART: Final = re.compile(r"[\x01-\x2f\x3a-\x60\x7b-\x7f]+")
-_SCHEME: Final = re.compile(r"\b(?:mailto|tel):", re.IGNORECASE)
+_SCHEME: Final = r"(?i)\b(?:mailto|tel):"
 _CHUNK: Final = re.compile(r"[^\s,;|\u00a0\u3000]+")
 _PHONE: Final = re.compile(r"\+?[0-9()./\u2010\u2011\u2013-]*[0-9][0-9()./\u2010\u2011\u2013-]*")
 _PUNCTUATION: Final = dict.fromkeys(map(ord, " ()+-./,:;_*#\u00a0\u202f\u2010\u2011\u2013"))
@@ -60,7 +60,7 @@ def read(text: str, *, loosely: bool = False) -> tuple[Need, ...]:
             out, `St` and `Saint` are the same, so are `8` and `+7` before a phone, and `JP` beside a longer word is
             `Jean-Paul`, too.
     """
-    text = _SCHEME.sub("", text)
+    text = re.sub(_SCHEME, "", text)
     may_be_initials = False
     if loosely:
         chunks = _CHUNK.findall(_EXTENSION.sub("", text))

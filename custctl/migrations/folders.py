@@ -19,10 +19,10 @@ from custctl.support.text import nearest
 _FOLDERS = ("migrations", "repeatable", "seed")
 _COPY = re.compile(r"(?:~|#|\.(?:bak|orig|rej|sw[a-z]|tmp|md))$")
 _NUMBERED = re.compile(r"[vV]?[0-9]+[_. -]")
-_SQL = re.compile(r"\.(?:[a-z]*sql|ddl|dml)")
+_SQL = r"\.(?:[a-z]*sql|ddl|dml)"
 # Alembic, Knex, Rails, Phinx, Liquibase: the migrations of a program, which only that program runs. `__init__.py` makes a
 # folder a part of a wheel.
-_OTHER_TOOLS = re.compile(r"(?<!__init__)\.(?:py|[cm]?js|ts|rb|php|xml|ya?ml|json)$")
+_OTHER_TOOLS = r"(?<!__init__)\.(?:py|[cm]?js|ts|rb|php|xml|ya?ml|json)$"
 _LEAST_RESEMBLANCE = 4
 
 
@@ -86,7 +86,7 @@ def sql_files(folder: Path) -> Iterator[os.DirEntry[str]]:
                 f"`{shown}` is a folder: scripts in it would never run",
                 f"move its scripts into `{folder.name}/`, or move the folder elsewhere",
             )
-        if _OTHER_TOOLS.search(name.lower()):
+        if re.search(_OTHER_TOOLS, name.lower()):
             reject(entry.path, f"`{shown}` is not SQL: it would never run", "write it as SQL, or move it elsewhere")
         if not is_script(name):
             continue
@@ -101,7 +101,7 @@ def sql_files(folder: Path) -> Iterator[os.DirEntry[str]]:
 def is_script(name: str) -> bool:
     """Return whether a file may be meant as a script: by its extension, or by a leading number."""
     lower = name.lower()
-    return not _COPY.search(lower) and (_SQL.search(lower) is not None or _NUMBERED.match(name) is not None)
+    return not _COPY.search(lower) and (re.search(_SQL, lower) is not None or _NUMBERED.match(name) is not None)
 
 
 def _check_engines(sql_dir: Path) -> None:
@@ -122,7 +122,9 @@ def _check_engines(sql_dir: Path) -> None:
                 f"scripts in the folder `{sql_dir.name}/{name}` would never run",
                 f"rename it to `{meant}`" if meant else "move it into the folder of its engine",
             )
-        if any(Path(found).name == _FOLDERS[0] and _holds_scripts(found) for found, _, _ in os.walk(entry.path)):
+        # No deeper: this folder may hold a whole project.
+        near = (Path(entry.path, _FOLDERS[0]), *Path(entry.path).glob(f"*/{_FOLDERS[0]}"))
+        if any(map(_holds_scripts, near)):
             reject(
                 entry.path,
                 f"the migrations in `{sql_dir.name}/{name}` would never run: it is not the folder of an engine",
@@ -135,7 +137,7 @@ def _resemble(name: str, engine: str) -> bool:
     return name.startswith(engine) or (engine.startswith(name) and len(name) >= _LEAST_RESEMBLANCE)
 
 
-def _holds_scripts(folder: str) -> bool:
+def _holds_scripts(folder: str | Path) -> bool:
     """Tell whether a folder or one below it has a script."""
     return any(name.lower().endswith(".sql") for _, _, names in os.walk(folder) for name in names)
 

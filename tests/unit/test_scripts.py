@@ -103,6 +103,12 @@ def test_a_missing_engine_names_those_that_are_there(sql: Path) -> None:
         discover(sql / "nowhere", "sqlite")
 
 
+def test_what_lies_deep_in_another_project_is_left_alone(sql: Path) -> None:
+    write(sql, "migrations/0001_a.sql")
+    write(sql, "../app/vendor/lib/migrations/0001_other.sql")
+    assert [script.name for script in discover(sql, "sqlite").versioned] == ["migrations/0001_a.sql"]
+
+
 def test_rubbish_is_left_alone(sql: Path) -> None:
     rubbish = (
         "README.md",
