@@ -36,6 +36,8 @@ _EXTENSION: Final = re.compile(r"(?<![^\W\d])(?:ext|extn|extension|x|durchwahl|p
 _MOST_CHUNKS: Final = 5  # of a text in which a space may be missing or too many, or a word may be initials
 _INITIALS: Final = range(2, 4)  # letters of a word that may be initials
 _GROUP: Final = range(3, 7)  # digits of a group of a phone
+_RARE: Final = 5  # digits of a group that few phones have
+_EXTENSIONS: Final = (Term("ext"), Term("x", whole=True), Term("durchwahl", whole=True), Term("poste", whole=True))
 
 
 def words(text: str) -> list[str]:
@@ -53,7 +55,8 @@ def read(text: str, *, loosely: bool = False) -> tuple[Need, ...]:
     """Return what a search text must find.
 
     Words are found in any order. Words joined by punctuation are searched for as they are, as one word, and spelled
-    without umlauts. Adjacent groups of digits are one number: a phone, or words of digits.
+    without umlauts. Adjacent groups of digits are one number: a phone, or words of digits. `8` and `+7` before a phone are
+    the same.
 
     Args:
         loosely: for a text without results: titles, company forms, words such as `and` and a phone's extension are left
@@ -120,7 +123,12 @@ def _number(groups: Sequence[str], *, loosely: bool) -> Need:
     is_whole = len(digits) >= _WHOLE
     while is_whole and len("".join(parts[1:])) >= _WHOLE:
         parts = parts[1:]
-    found = [tuple(Term(word, is_whole) for word in parts)]
+    words_of_it = tuple(Term(word, is_whole) for word in parts)
+    found = [words_of_it]
+    if is_whole and not loosely and max(map(len, parts)) < _RARE:
+        # Every phone of a country may have these groups, in another order. They only tell a phone with an extension, whose
+        # digits are not indexed as one number.
+        found = [(*words_of_it, extension) for extension in _EXTENSIONS]
     if len(digits) >= 3 or (digits and typed.startswith(("+", "00"))):
         found.append((Term(digits),))
     # The last digits of a phone may begin with zeros.
@@ -134,8 +142,9 @@ def _number(groups: Sequence[str], *, loosely: bool) -> Need:
             for less in _COUNTRY_CODES
             if len(backwards) - less >= _NATIONAL
         ]
-    if loosely and is_whole:
+    if is_whole:
         found += _with_another_prefix(typed, digits[::-1])
+    if is_whole and loosely:
         # A phone with an extension is found by its words alone: groups of digits as typed, or in any other way.
         first, *others = (word for group in groups for word in words(group))
         if len("".join(others)) >= _NATIONAL:
