@@ -48,13 +48,13 @@ def plan(database: Database, needs: tuple[Need, ...], settings: str) -> str:
         return "\n".join(connection.send(f"EXPLAIN {hits.text}", hits.parameters, hits.values).scalars())
 
 
-@pytest.mark.parametrize("text", ["+44 20 10000123", "100123", "f123 10000123"])
+@pytest.mark.parametrize(("text", "scans"), [("+44 20 10000123", 4), ("100123", 2), ("f123 10000123", 2)])
 def test_a_phone_is_looked_up_in_the_index_without_statistics(
-    engine_project: EngineProject, database: Database, text: str
+    engine_project: EngineProject, database: Database, text: str, scans: int
 ) -> None:
     engine_project.sql(ROWS)
     shown = plan(database, searching.read(text), NO_SORT)
-    assert shown.count("Bitmap Index Scan on customer_words") == 2, shown
+    assert shown.count("Bitmap Index Scan on customer_words") == scans, shown
 
 
 def test_what_may_be_meant_is_looked_up_in_the_index(engine_project: EngineProject, database: Database) -> None:
@@ -71,7 +71,17 @@ def test_a_search_starts_no_workers(engine_project: EngineProject, database: Dat
     assert "Gather" not in shown, shown
 
 
-@pytest.mark.parametrize(("text", "checked"), [("hikaru k", True), ("ひかる 月", False), ("김 월", False)])
+@pytest.mark.parametrize(
+    ("text", "checked"),
+    [
+        ("hikaru k", True),
+        ("hikaru d'artagnan", True),
+        ("d'artagnan", True),
+        ("jean-luc", False),
+        ("ひかる 月", False),
+        ("김 월", False),
+    ],
+)
 def test_a_letter_is_only_checked_on_rows_but_a_character_of_many_is_looked_up(
     engine_project: EngineProject, database: Database, text: str, checked: bool
 ) -> None:
@@ -79,7 +89,7 @@ def test_a_letter_is_only_checked_on_rows_but_a_character_of_many_is_looked_up(
     assert ("Subquery Scan on held" in plan(database, searching.read(text), NO_SORT)) == checked
 
 
-@pytest.mark.parametrize("text", ["Frequent", "Freq", "F", "example com", "exa F", "555 0100 F", "555 0100"])
+@pytest.mark.parametrize("text", ["Frequent", "Freq", "F", "A-Freq", "example com", "exa F", "555 0100 F", "555 0100"])
 def test_pages_are_whole_where_ids_are_far_apart(engine_project: EngineProject, database: Database, text: str) -> None:
     rows = ", ".join(f"({at}, 'e{at}@example.com', 'A', 'Frequent', '555 0100')" for at in IDS)
     columns = "id, email, first_name, last_name, phone"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from custctl.engines.connection import Connection
 
-_BROAD: Final = 2  # prefixes of up to this many letters match so many words that another need is looked up first
+_BROAD: Final = 2  # prefixes of up to this many letters match so many words that others are looked up first
 _MANY: Final = "\u2e80"  # from here on scripts have so many characters that one of them matches few words
 _FIRST: Final = -(2**63)  # ids
 _LAST: Final = 2**63 - 1
@@ -60,8 +60,9 @@ def hits(connection: Connection, sought: Sought) -> Hits:
 
     def found(needs: Sequence[Need], but: Sequence[Need] = ()) -> str:
         if len(vectors) == 1:
-            # One query, so that the index alone decides: to make the words of a row again is slow.
-            return everywhere(_query(needs) + (f" & !({_query(but)})" if but else ""))
+            # Queries for the index alone: to make the words of a row again is slow.
+            others = f" & !({_query(but)})" if but else ""
+            return _any(everywhere(_query(each) + others) for each in _apart(needs))
         conditions = list(map(anywhere, needs))
         if but:
             conditions.append(f"({found(but)}) IS NOT TRUE")
@@ -72,8 +73,8 @@ def hits(connection: Connection, sought: Sought) -> Hits:
     if sought.email is not None and sought.lane == 0:
         lanes.append(f"(SELECT 0 AS lane, id FROM {table} WHERE email = %(email)s)")
     exact = whole(sought.needs)
-    # A need that most rows meet is only checked on rows that meet the others.
-    narrow = [need for need in sought.needs if not _is_broad(need)] or list(sought.needs)
+    # What most rows meet is only checked on rows that meet the rest.
+    narrow = list(filter(None, map(_narrowed, sought.needs))) or list(sought.needs)
     broad = [need for need in sought.needs if need not in narrow]
     conditions = {1: found(exact), 2: found(narrow) if broad else found(narrow, exact)}
     not_first = "" if sought.email is None else " AND email <> %(email)s"
@@ -177,13 +178,29 @@ def _place(values: dict[str, Any], query: str) -> str:
     return f"%({name})s::tsquery"
 
 
-def _is_broad(need: Need) -> bool:
-    return any(not term.whole and len(term.text) <= _BROAD and term.text[:1] < _MANY for each in need for term in each)
+def _narrowed(need: Need) -> Need:
+    """Return a need without its broad terms, or nothing if an alternative has no others."""
+    narrowed = tuple(tuple(term for term in each if not _is_broad(term)) for each in need)
+    return narrowed if all(narrowed) else ()
+
+
+def _is_broad(term: Term) -> bool:
+    return not term.whole and len(term.text) <= _BROAD and term.text[:1] < _MANY
 
 
 def _is_rare(need: Need) -> bool:
     """Tell whether few customers meet a need of which the planner expects many: it has no statistics of rare words."""
     return len(need) > _FORMS or any(term.text.startswith(REVERSED) for each in need for term in each)
+
+
+def _apart(needs: Sequence[Need]) -> list[Sequence[Need]]:
+    """Take a lone need apart: the index looks for all words of a query in each row that meets it by one of them."""
+    if len(needs) > 1:
+        return [needs]
+    (need,) = needs
+    single = tuple(each for each in need if len(each) == 1)
+    several = tuple(each for each in need if len(each) > 1)
+    return [(each,) for each in (single, several) if each]
 
 
 def _query(needs: Sequence[Need]) -> str:
