@@ -123,12 +123,12 @@ def _number(groups: Sequence[str], *, loosely: bool) -> Need:
     is_whole = len(digits) >= _WHOLE
     while is_whole and len("".join(parts[1:])) >= _WHOLE:
         parts = parts[1:]
-    words_of_it = tuple(Term(word, is_whole) for word in parts)
-    found = [words_of_it]
+    grouped = tuple(Term(word, is_whole) for word in parts)
+    found = [grouped]
     if is_whole and not loosely and max(map(len, parts)) < _RARE:
         # Every phone of a country may have these groups, in another order. They only tell a phone with an extension, whose
         # digits are not indexed as one number.
-        found = [(*words_of_it, extension) for extension in _EXTENSIONS]
+        found = [(*grouped, extension) for extension in _EXTENSIONS]
     if len(digits) >= 3 or (digits and typed.startswith(("+", "00"))):
         found.append((Term(digits),))
     # The last digits of a phone may begin with zeros.
