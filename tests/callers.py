@@ -137,14 +137,16 @@ LOOSELY: Final = (
     ("+44 (0)1632 960 814 extension 3", "c.fotheringay@oakham.example"), ("VDB Thijs", "t.vandenberg@polder.example"),
     ("CMF Fotheringay", "c.fotheringay@oakham.example"), ("Bramley Joinery Limited", "j.smith4471@mail.example"),
     ("Embraer S.A.", "graca.goncalves@embraer.example"), ("Aceites Núñez SL", "begona.nunez@toledo.example"),
-    ("Boğaz AŞ", "isil.yildirim@bogaz.example"), ("P.A.X. Catering", "c.fotheringay@oakham.example"),
+    ("daconceicao joao", "joao.conceicao@saude.example"), ("Mc Alister Leeds", "w.mcalister@northgate.example"),
+    ("delagare", "jl.deschamps@ville.example"),
+    ("Thijs denberg", "t.vandenberg@polder.example"), ("Boğaz AŞ", "isil.yildirim@bogaz.example"), ("P.A.X. Catering", "c.fotheringay@oakham.example"),
 )  # fmt: skip
 """What finds nothing as it was said, and the email of the customer who is meant."""
 
 TYPOS: Final = (
     ("lovelase", "lovelace"), ("raghunatan", "raghunathan"), ("vasqeuz", "vasquez"), ("gonzalves", "gonçalves"),
     ("etxebería", "etxeberria"), ("wolczik", "wołczyk"), ("yildirin", "yıldırım"), ("соловев", "соловьёв"),
-    ("Mc Alister Leeds", "McAlister Leeds"), ("Thijs denberg", "Thijs den berg"), ("清水陽樹", "清水 陽樹"),
+    ("love lace", "lovelace"), ("清水陽樹", "清水 陽樹"),
     ("klinik", "Ostseeklinik"), ("くら株式", "さくら株式会社"),
 )  # fmt: skip
 """One wrong letter or space, or a part of a word, and what is then suggested."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from custctl.customers import searching
+from custctl.customers import loosely, searching
 from custctl.customers.pages import FOUND_IN
 from custctl.customers.queries import Mode
 from custctl.engines.sought import REVERSED
@@ -60,7 +60,7 @@ def found(rows: Iterable[Mapping[str, Any]], text: str, mode: Mode = "words", ow
     email = text.lower() if "@" in text else None
     if mode == "words":
         document_of = {row["id"]: (*document(row, own), row["email"]) for row in rows}
-        for needs in (searching.read(text), searching.read(text, loosely=True)):
+        for needs in (searching.read(text), loosely.read(text)):
             placed = [(lane(json.dumps(needs), email, *of), at) for at, of in document_of.items()] if needs else []
             hits = [at for of, at in sorted(placed) if of >= 0]
             if hits or not needs:

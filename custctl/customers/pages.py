@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from custctl.customers import searching
+from custctl.customers import loosely, searching
 from custctl.customers.lookup import to_customer, with_own_fields
 from custctl.customers.model import FIELDS, Customer
 from custctl.customers.naming import BEFORE_ALL
@@ -135,7 +135,8 @@ def _found(database: Database, connection: Connection, query: SearchQuery, limit
     """Return a page of the customers that match words, or a part of a field."""
     lane, last = (0, 0) if after is None else (after.lane, after.id)
     loose, lane = lane >= LANES, lane % LANES
-    needs = searching.read(query.text, loosely=loose) if query.mode == "words" else ()
+    read = loosely.read if loose else searching.read
+    needs = read(query.text) if query.mode == "words" else ()
     texts = searching.parts(query.text) if query.mode == "contains" else ()
     email = query.text.lower() if "@" in query.text else None
     found: list[tuple[int, Customer]] = []
@@ -161,7 +162,7 @@ def _found(database: Database, connection: Connection, query: SearchQuery, limit
         # No row has shown that other own fields are searchable now.
         if database.learn(connection, standing.own_fields):
             return _found(database, connection, query, limit, after)
-        if needs and after is None and searching.read(query.text, loosely=True) not in ((), needs):
+        if needs and after is None and loosely.read(query.text) not in ((), needs):
             return _found(database, connection, query, limit, Position(LANES, None, BEFORE_ALL))
     items = tuple(each for _, each in found[:limit])
     if len(found) <= limit:

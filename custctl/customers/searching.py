@@ -9,7 +9,7 @@ from custctl.engines.sought import REVERSED, Term
 from custctl.support.letters import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from custctl.engines.sought import Need
 
@@ -21,22 +21,14 @@ _PUNCTUATION: Final = dict.fromkeys(map(ord, " ()+-./,:;_*#\u00a0\u202f\u2010\u2
 _JOINERS: Final = dict.fromkeys(map(ord, "'\u2019\u02bc`\u00b4-\u2010\u2011"))
 _SPELLED: Final = {ord(char): to for char, to in zip("äöüåøÄÖÜÅØ", ("ae", "oe", "ue", "aa", "oe") * 2, strict=True)}
 _DIGITS: Final = 20  # of a phone that are indexed
-_LAST, _NATIONAL = 4, 7  # digits needed to search for the end of a phone, and for a phone without its country code
-_WHOLE: Final = 9  # digits that are a whole phone
+_LAST: Final = 4  # digits needed to search for the end of a phone
+NATIONAL: Final = 7
+"""Digits needed to search for a phone without its country code."""
+WHOLE: Final = 9
+"""Digits that are a whole phone."""
 _COUNTRY_CODES: Final = (1, 2, 3)  # digits of a country code
-_SAINTS: Final = ("st", "ste", "saint", "sainte", "sankt")
-# What a caller says around a name or a phone; folded, and without dots. A single letter is an initial.
-_SMALL: Final = re.compile(
-    r"(?:and|und|et|en|og|och|es|plus|of|from|in|the|aus|bei|mr|mrs|ms|miss|mister|dr|prof|sir|madam|herr|frau|mme|mlle|monsieur|madame|sr|sra"
-    r"|srta|senora?|senhora?|signora?|sig|dott|dhr|mevr|mevrouw|pan|pani|tel|phone|telephone|mobile|cell"
-    r"|ltd|limited|inc|incorporated|llc|llp|plc|corp|corporation|co|company|gmbh|mbh|ag|kg|ohg|ug|sarl|sas|sa|cv|ltda|lda|srl|spa|bv|nv|ab|aps|oy|kft"
-    r"|sro|jsc|\u043e\u043e\u043e|\u0437\u0430\u043e|\u0442\u043e\u0432):?"
-)
-_EXTENSION: Final = re.compile(r"(?<![^\W\d])(?:ext|extn|extension|x|durchwahl|poste)[.:]?\s*\d+\s*$", re.IGNORECASE)
-_MOST_CHUNKS: Final = 5  # of a text in which a space may be missing or too many, or a word may be initials
-_INITIALS: Final = range(2, 4)  # letters of a word that may be initials
-_GROUP: Final = range(3, 7)  # digits of a group of a phone
 _RARE: Final = 5  # digits of a group that few phones have
+_MOST_CHUNKS: Final = 5  # of a text in which a space may be missing or too many
 _EXTENSIONS: Final = (Term("ext"), Term("x", whole=True), Term("durchwahl", whole=True), Term("poste", whole=True))
 
 
@@ -51,84 +43,70 @@ def phone_digits(text: str) -> str:
     return digits if digits.isascii() and digits.isdigit() else ""
 
 
-def read(text: str, *, loosely: bool = False) -> tuple[Need, ...]:
+def read(text: str) -> tuple[Need, ...]:
     """Return what a search text must find.
 
     Words are found in any order. Words joined by punctuation are searched for as they are, as one word, and spelled
     without umlauts. Adjacent groups of digits are one number: a phone, or words of digits. `8` and `+7` before a phone are
     the same.
-
-    Args:
-        loosely: for a text without results: titles, company forms, words such as `and` and a phone's extension are left
-            out, `St` and `Saint` are the same, so are `8` and `+7` before a phone, and `JP` beside a longer word is
-            `Jean-Paul`, too.
     """
-    text = re.sub(_SCHEME, "", text)
-    may_be_initials = False
-    if loosely:
-        chunks = _CHUNK.findall(_EXTENSION.sub("", text))
-        chunks = [chunk for chunk in chunks if not _SMALL.fullmatch(folded(chunk).replace(".", ""))]
-        may_be_initials = len(chunks) <= _MOST_CHUNKS and any(len(chunk) >= _INITIALS.stop for chunk in chunks)
-        text = " ".join(chunks)
-    needs: list[Need] = []
-    number: list[str] = []
-    for chunk in _CHUNK.findall(text):
+    needs = (number_need(piece) if isinstance(piece, list) else word_need(piece) for piece in pieces(chunks(text)))
+    return tuple(filter(None, needs))
+
+
+def chunks(text: str) -> list[str]:
+    """Return the parts of a text between blanks, commas and the like."""
+    return _CHUNK.findall(re.sub(_SCHEME, "", text))
+
+
+def pieces(chunks: Iterable[str]) -> Iterator[str | list[str]]:
+    """Yield each word, and the adjacent groups of a number as a list."""
+    groups: list[str] = []
+    for chunk in chunks:
         plain = folded(chunk).translate({ord("\u2010"): "-"})
         if _PHONE.fullmatch(plain) or _PHONE.fullmatch(chunk):
-            number.append(plain)
+            groups.append(plain)
             continue
-        if number:
-            needs.append(_number(number, loosely=loosely))
-            number = []
-        need = _word(chunk, loosely=loosely)
-        if may_be_initials:
-            need = (*need, *(tuple(map(Term, each[0].text)) for each in need if _is_initials(each)))
-        if need:
-            needs.append(need)
-    if number:
-        needs.append(_number(number, loosely=loosely))
-    return tuple(needs)
+        if groups:
+            yield groups
+            groups = []
+        yield chunk
+    if groups:
+        yield groups
 
 
-def _word(chunk: str, *, loosely: bool) -> Need:
-    spelled = [chunk, chunk.translate(_JOINERS), chunk.translate(_SPELLED)]
-    if loosely:
-        spelled.append(chunk.replace(".", ""))
-    forms = [words(form) for form in spelled]
-    found = [_terms(form, is_email="@" in chunk) for form in forms if form]
-    if loosely:
-        found += [
-            tuple(Term(saint, whole=True) if term.text in _SAINTS else term for term in terms)
-            for terms in found
-            for saint in _SAINTS
-        ]
-    return tuple(dict.fromkeys(found))
+def word_need(chunk: str, *spelled: str) -> Need:
+    """Return what finds a word, or words joined by punctuation.
 
-
-def _is_initials(terms: Sequence[Term]) -> bool:
-    return len(terms) == 1 and terms[0].text.isalpha() and len(terms[0].text) in _INITIALS
+    Args:
+        spelled: more ways to spell it.
+    """
+    forms = map(words, (chunk, chunk.translate(_JOINERS), chunk.translate(_SPELLED), *spelled))
+    return tuple(dict.fromkeys(_terms(form, is_email="@" in chunk) for form in forms if form))
 
 
 def _terms(form: Sequence[str], *, is_email: bool) -> tuple[Term, ...]:
     """Return the terms of words that belong together; in an email, only the last one can be a prefix."""
-    return tuple(Term(word, whole=is_email and at < len(form) - 1) for at, word in enumerate(form))
+    return tuple(Term(each, whole=is_email and at < len(form) - 1) for at, each in enumerate(form))
 
 
-def _number(groups: Sequence[str], *, loosely: bool) -> Need:
+def number_need(groups: Sequence[str]) -> Need:
+    """Return what finds a number that was typed in groups: a phone, or words of digits."""
     typed = "".join(groups).replace("(0)", "")
     digits = phone_digits(typed)
     parts = [word for group in groups for word in words(group)]
     # The groups of a whole phone are whole words: what begins with one or two digits is a large part of an index. So is a
     # country code, which is left out if the rest is long enough.
-    is_whole = len(digits) >= _WHOLE
-    while is_whole and len("".join(parts[1:])) >= _WHOLE:
+    is_whole = len(digits) >= WHOLE
+    while is_whole and len("".join(parts[1:])) >= WHOLE:
         parts = parts[1:]
     grouped = tuple(Term(word, is_whole) for word in parts)
-    found = [grouped]
-    if is_whole and not loosely and max(map(len, parts)) < _RARE:
+    if is_whole and max(map(len, parts)) < _RARE:
         # Every phone of a country may have these groups, in another order. They only tell a phone with an extension, whose
         # digits are not indexed as one number.
         found = [(*grouped, extension) for extension in _EXTENSIONS]
+    else:
+        found = [grouped]
     if len(digits) >= 3 or (digits and typed.startswith(("+", "00"))):
         found.append((Term(digits),))
     # The last digits of a phone may begin with zeros.
@@ -140,39 +118,11 @@ def _number(groups: Sequence[str], *, loosely: bool) -> Need:
         found += [
             (Term(REVERSED + backwards[:-less], whole=True),)
             for less in _COUNTRY_CODES
-            if len(backwards) - less >= _NATIONAL
+            if len(backwards) - less >= NATIONAL
         ]
     if is_whole:
         found += _with_another_prefix(typed, digits[::-1])
-    if is_whole and loosely:
-        # A phone with an extension is found by its words alone: groups of digits as typed, or in any other way.
-        first, *others = (word for group in groups for word in words(group))
-        if len("".join(others)) >= _NATIONAL:
-            found += [
-                tuple(Term(word, whole=True) for word in part if word)
-                for part in ((first.lstrip("0"), *others), others)
-            ]
-        for first, *others in _endings(digits):
-            found += [
-                (Term(zero + first, whole=True), *(Term(each, whole=True) for each in others)) for zero in ("", "0")
-            ]
     return tuple(dict.fromkeys(found))
-
-
-def _endings(digits: str) -> list[tuple[str, ...]]:
-    """Return the last digits of a phone, as few groups as `_NATIONAL` digits need, in each way that people group them."""
-    found: list[tuple[str, ...]] = []
-    for size in _GROUP:
-        rest, last = digits[:-size], digits[-size:]
-        for before in _GROUP:
-            if before > len(rest):
-                continue
-            group, further = rest[-before:], rest[:-before]
-            if size + before >= _NATIONAL:
-                found.append((group, last))
-            else:
-                found += [(further[-first:], group, last) for first in _GROUP if first <= len(further)]
-    return found
 
 
 def _with_another_prefix(typed: str, backwards: str) -> list[tuple[Term, ...]]:
