@@ -44,8 +44,8 @@ class View:
 
     def near(self, database: Database) -> list[str]:
         """Return what may have been meant by a search that finds nothing."""
-        from custctl.customers.pages import near
         from custctl.customers.queries import search_query
+        from custctl.customers.suggestions import near
 
         return near(database, search_query(self.text))
 

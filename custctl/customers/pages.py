@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from custctl.customers import loosely, searching
+from custctl.customers import searching
 from custctl.customers.lookup import to_customer, with_own_fields
 from custctl.customers.model import FIELDS, Customer
 from custctl.customers.naming import BEFORE_ALL
@@ -23,7 +23,6 @@ from custctl.customers.queries import (
 from custctl.engines.sought import LANES, Part, Sought
 from custctl.schema.standing import check_schema, read_standing
 from custctl.support.errors import CustctlError, StatementError
-from custctl.support.letters import folded
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
@@ -43,8 +42,6 @@ _COMPILED = {
 }
 """The statements of lists by id: whether the status is given, whether the country is."""
 
-_PART = 3  # characters of a text that may be a part of a word
-_LOOKED_AT = 20  # customers that are searched for a text that may have been meant
 _ALL_AT_ONCE = 1000  # rows per page when all are requested
 _MOST = 2**31  # rows per page; above this there is no limit, because a database may reject such a number
 
@@ -135,8 +132,7 @@ def _found(database: Database, connection: Connection, query: SearchQuery, limit
     """Return a page of the customers that match words, or a part of a field."""
     lane, last = (0, 0) if after is None else (after.lane, after.id)
     loose, lane = lane >= LANES, lane % LANES
-    read = loosely.read if loose else searching.read
-    needs = read(query.text) if query.mode == "words" else ()
+    needs = _needs(query, loose=loose)
     texts = searching.parts(query.text) if query.mode == "contains" else ()
     email = query.text.lower() if "@" in query.text else None
     found: list[tuple[int, Customer]] = []
@@ -147,7 +143,7 @@ def _found(database: Database, connection: Connection, query: SearchQuery, limit
         return connection.hits(Sought(needs, email, limit + 1, lane, behind))
 
     while needs or texts:
-        rows = _select(database, connection, partial(hits, last))
+        rows = select_found(database, connection, partial(hits, last))
         customers = [to_customer(database, connection, row[1:]) for row in rows]
         for row, each in zip(rows, customers, strict=True):
             # An engine may return rows that do not contain the text.
@@ -162,7 +158,7 @@ def _found(database: Database, connection: Connection, query: SearchQuery, limit
         # No row has shown that other own fields are searchable now.
         if database.learn(connection, standing.own_fields):
             return _found(database, connection, query, limit, after)
-        if needs and after is None and loosely.read(query.text) not in ((), needs):
+        if needs and after is None and _needs(query, loose=True) not in ((), needs):
             return _found(database, connection, query, limit, Position(LANES, None, BEFORE_ALL))
     items = tuple(each for _, each in found[:limit])
     if len(found) <= limit:
@@ -171,13 +167,24 @@ def _found(database: Database, connection: Connection, query: SearchQuery, limit
     return Page(items, encode_cursor(query, Position(lane + (LANES if loose else 0), None, each.id)), loose)
 
 
+def _needs(query: SearchQuery, *, loose: bool) -> tuple[Need, ...]:
+    if query.mode != "words":
+        return ()
+    if loose:
+        # Few searches need its patterns, which take long to compile.
+        from custctl.customers import loosely
+
+        return loosely.read(query.text)
+    return searching.read(query.text)
+
+
 def found_in(customer: Customer, own: OwnFields) -> list[str]:
     """Return a customer's values that a search looks in."""
     names = (*FOUND_IN, *(field.name for field in own.fields if field.searchable))
     return [value for name in names if isinstance(value := customer[name], str)]
 
 
-def _select(database: Database, connection: Connection, hits: Callable[[], Hits]) -> Sequence[Row]:
+def select_found(database: Database, connection: Connection, hits: Callable[[], Hits]) -> Sequence[Row]:
     """Return the rows of a search's hits.
 
     Raises:
@@ -191,35 +198,3 @@ def _select(database: Database, connection: Connection, hits: Callable[[], Hits]
         database.recover(connection)
         check_schema(read_standing(connection))
         raise
-
-
-def near(database: Database, query: SearchQuery, most: int = 3) -> list[str]:
-    """Suggest texts for a search without results that find something.
-
-    Each differs by a space or by a letter per word, or is a word that contains the text.
-    """
-    if query.mode != "words":
-        return []
-    respaced = searching.respaced(query.text)
-    mistyped = searching.mistyped(searching.read(query.text))
-    part = folded(query.text)
-
-    def found(connection: Connection, needs: tuple[Need, ...]) -> list[list[str]]:
-        if not needs:
-            return []
-        rows = _select(database, connection, lambda: connection.hits(Sought(needs, None, _LOOKED_AT)))
-        return [found_in(to_customer(database, connection, row[1:]), connection.own) for row in rows]
-
-    def work(connection: Connection) -> list[str]:
-        values = found(connection, (tuple(respaced.values()),) if respaced else ())
-        texts = [text for text, terms in respaced.items() if any(searching.has(each, terms) for each in values)]
-        if not texts:
-            corrected = (searching.corrected(query.text, each) for each in found(connection, mistyped))
-            texts = list(dict.fromkeys(text for text in corrected if text is not None and text != query.text))
-        if not texts and len(part) >= _PART and searching.words(query.text) == [part]:
-            rows = _select(database, connection, lambda: connection.part_hits(Part((part,), _LOOKED_AT, BEFORE_ALL)))
-            values = [found_in(to_customer(database, connection, row[1:]), connection.own) for row in rows]
-            texts = list(dict.fromkeys(word for each in values for word in searching.containing(part, each)))
-        return texts[:most]
-
-    return database.read(work)

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from custctl.customers.pages import near, read_all, read_page
+from custctl.customers.pages import read_all, read_page
 from custctl.customers.queries import decode_cursor, search_query
+from custctl.customers.suggestions import near
 from custctl.engines.base import Database
 from custctl.support.letters import folded
 from tests.behaviours.support import Place

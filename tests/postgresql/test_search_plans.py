@@ -10,6 +10,7 @@ from custctl.cli.context import Context
 from custctl.customers import searching
 from custctl.customers.pages import read_page
 from custctl.customers.queries import decode_cursor, search_query
+from custctl.customers.suggestions import mistyped
 from custctl.engines.base import Database
 from custctl.engines.sought import Need, Sought
 from tests.inside import inside
@@ -60,7 +61,7 @@ def test_a_phone_is_looked_up_in_the_index_without_statistics(
 def test_what_may_be_meant_is_looked_up_in_the_index(engine_project: EngineProject, database: Database) -> None:
     engine_project.sql(ROWS)
     # A thousand rows are so few that the planner would read them all.
-    shown = plan(database, searching.mistyped(searching.read("lovelase")), f"{NO_SORT}; SET enable_seqscan = off")
+    shown = plan(database, mistyped(searching.read("lovelase")), f"{NO_SORT}; SET enable_seqscan = off")
     assert shown.count("Bitmap Index Scan on customer_words") == 2
 
 

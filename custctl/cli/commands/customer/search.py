@@ -72,8 +72,8 @@ def search(
 
 def _suggest(context: Context, query: Query) -> None:
     """Suggest what may have been meant if nothing was found."""
-    from custctl.customers.pages import near
     from custctl.customers.queries import SearchQuery
+    from custctl.customers.suggestions import near
     from custctl.support.errors import CustctlError
 
     assert isinstance(query, SearchQuery)
