@@ -158,5 +158,5 @@ def _note_found(context: Context, count: int, position: Position | None, *, loos
         context.console.note("no customer found")
     elif loose:
         context.console.note(
-            "no exact match: titles, company forms, words such as `and`, and a phone's prefix were ignored, and `St` is the same as `Saint`"
+            "no exact match: titles, company forms and words such as `and` were ignored, and names may be spelled in another way"
         )
