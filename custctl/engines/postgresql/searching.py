@@ -19,7 +19,7 @@ _LAST: Final = 2**63 - 1
 # Ids that are searched before all others. For a frequent word they hold a whole page, and the rows of the other matches need
 # not be read to sort them. If they hold a few, so many more ids are searched that these should hold twice a page.
 _NEAR: Final = 20_000
-_FEW: Final = 8
+_FEW: Final = 8  # fewer tell of a range so long that to read all rows of the word takes less time
 _FORMS: Final = 20  # alternatives of a word or a phone as typed; a word that may have a wrong letter has hundreds
 # No parallel worker may call this function. Starting workers takes longer than reading a page; the planner starts them
 # because it expects to compute the words of each match again.
