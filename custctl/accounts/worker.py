@@ -5,6 +5,7 @@ Processing a row first reads the account's state and then changes it, so it can 
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -352,5 +353,5 @@ def _for_a_person(customer_id: int, subjects: Sequence[str], what: str) -> Accou
     named = ", ".join(f"`{subject}`" for subject in subjects[:3])
     return AccountTakenError(
         f"{noun} {named} {what} customer {customer_id}, and custctl did not make it for that customer",
-        hint=f"if it is the customer's: `custctl identity link {customer_id} {subjects[0]}`",
+        hint=f"if it is the customer's: `custctl identity link {customer_id} {shlex.quote(subjects[0])}`",
     )

@@ -1,4 +1,7 @@
-"""A company's own triggers: what they refuse is told in their words, and what they drop in silence is not lost in it."""
+"""A company's own triggers: what they refuse is told in their words, and what they drop in silence is not lost in it.
+
+Likewise what its policies and its indexes refuse.
+"""
 
 from __future__ import annotations
 
@@ -99,3 +102,49 @@ def test_a_rule_in_place_of_a_write_is_another_shape(company: Place) -> None:
     finally:
         company.sql("DROP RULE nothing ON customer")
     assert "differs from its scripts" in error["message"]
+
+
+# What stops one row on PostgreSQL, by the row's company. RAISE may give any SQLSTATE: the company's own, and those by which
+# the server says that a privilege, a function or an object is missing, or that it was cancelled.
+OWN_STATES = ("CU001", "45000", "55000", "42501", "42704", "57014")
+OWN_RULES = """
+CREATE FUNCTION own_states() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'not here' USING ERRCODE = NEW.company;
+END
+$$;
+CREATE TRIGGER own_states BEFORE INSERT OR UPDATE ON customer FOR EACH ROW WHEN (NEW.city = 'State')
+EXECUTE FUNCTION own_states();
+ALTER TABLE customer ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_policy ON customer USING (true) WITH CHECK (city IS DISTINCT FROM 'Elsewhere');
+ALTER TABLE customer ADD own_text text;
+CREATE INDEX own_index ON customer (own_text);
+"""
+
+
+def test_whatever_refuses_a_row_costs_that_row_alone(company: Place) -> None:
+    if company.engine != "postgresql":
+        return  # the others have neither
+    write_script(company, 1001, OWN_RULES)
+    company.ok("migrate")
+    # An entry of an index has a page at most; a text of one letter would be compressed.
+    long = "".join(chr(0x4E00 + number * 7919 % 20000) for number in range(20000))
+    rows = [f"s{state}@example.com,State,{state}," for state in OWN_STATES]
+    rows += ["policy@example.com,Elsewhere,,", f"index@example.com,,,{long}", "good@example.com,,,short"]
+    lines = [
+        "email,city,company,own_text,first_name,last_name",
+        *(f"{row},F,L" for row in rows),
+    ]
+    company.ok("customer", "add", "--email", "kept@example.com", "--first-name", "F", *LAST)
+    done = company.run("customer", "import", "-", "-o", "json", stdin="\n".join([*lines, ""]))
+    assert done.code == 10, done.err
+    assert (done.json["inserted"], done.json["rejected"]) == (1, len(rows) - 1)
+    reasons = [note for note in done.told if note.startswith("line ")]
+    assert reasons[: len(OWN_STATES)] == [
+        f"line {at}: the database refused a value: not here" for at in range(2, 2 + len(OWN_STATES))
+    ]
+    assert "row-level security" in reasons[-2]
+    assert "index row" in reasons[-1]
+    for changes in (("--city", "State", "--company", "42501"), ("--city", "Elsewhere"), ("--set", f"own_text={long}")):
+        error = company.refused(9, "customer", "update", "kept@example.com", *changes)
+        assert error["message"].startswith("the database refused a value: ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -111,7 +112,7 @@ def test_the_index_is_whole_after_a_delete(filled: Project) -> None:
 
 
 def _erase(project: Project, who: str, *, code: int = 0) -> Result:
-    result = project.run("customer", "erase", who, "--request", "DSR-1", "--yes", "-o", "json")
+    result = project.run("customer", "erase", who, "--request", "DSR 1", "--yes", "-o", "json")
     assert result.code == code, result.err
     return result
 
@@ -166,7 +167,7 @@ def test_a_reader_in_the_midst_of_it_makes_the_erasure_incomplete(filled: Projec
     assert [each["what"] for each in result.json["kept"] if each["failed"]] == ["write_ahead_log"]
     reader.execute("COMMIT")
     reader.close()
-    hint = result.error["hint"].split("`")[1].split()[1:]
+    hint = shlex.split(result.error["hint"].split("`")[1])[1:]
     again = filled.ok(*hint, "--yes", "-o", "json").json
     assert (again["complete"], again["replayed"]) == (True, True)
     assert _left(filled) == {}

@@ -357,6 +357,22 @@ def test_an_operator_imports_beside_the_indexes_that_only_an_admin_can_build_aga
     assert "dropped for an import" not in staff.inside.run("doctor").out
 
 
+def test_an_import_that_may_not_make_its_temporary_table_says_what_grants_that(staff: Staff) -> None:
+    if staff.project.engine != "postgresql":
+        return  # elsewhere everybody may
+    login, database = staff.office.logins["operator"], staff.project.names["dev"]
+    staff.project.sql(f"REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC")
+    step = staff.denied("operator", "customer", "import", "in.csv")["hint"].split("`")[1]
+    assert step == f"GRANT TEMPORARY ON DATABASE {database} TO {login}"
+    [fault] = [each for each in staff.run("operator", "doctor", "-o", "json").json["items"] if each["state"] == "fault"]
+    assert (fault["check"], fault["value"]) == ("imports", "may not create temporary tables")
+    assert step in fault["hint"]
+    # Support imports nothing, and lacks nothing.
+    assert "imports" not in staff.run("support", "doctor").out
+    staff.project.sql(step)
+    assert staff.run("operator", "customer", "import", "in.csv").code == 10  # one email is taken
+
+
 def test_an_operator_says_who_can_build_indexes_that_were_left_out(staff: Staff) -> None:
     if not isinstance(staff.office.server, PostgresqlServer):
         return

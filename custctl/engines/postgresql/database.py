@@ -28,7 +28,7 @@ from custctl.engines.postgresql.timeline import TIMELINE
 from custctl.engines.server import DriverError, DriverErrors, ServerDatabase
 from custctl.engines.shaping import Fix, Product
 from custctl.schema import names
-from custctl.support.errors import CustctlError, InvalidError, NoCredentialError, RefusedError
+from custctl.support.errors import CredentialError, CustctlError, InvalidError, NoCredentialError, RefusedError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,7 +122,7 @@ class PostgresqlDatabase(ServerDatabase):
     def translated(self, error: Exception, where: str, statement: str | None = None) -> CustctlError:
         told = super().translated(error, where, statement)
         original = self._original(error)
-        if isinstance(original, psycopg.errors.InsufficientPrivilege):
+        if isinstance(original, psycopg.errors.InsufficientPrivilege) and isinstance(told, CredentialError):
             told.hint = self._next_step(original, statement) or told.hint
         return told
 

@@ -27,6 +27,8 @@ _OWNED = re.compile(r"must be owner of (?:table|relation|view|sequence|index) (.
 _SYSTEM = re.compile(r"\s*ALTER\s+SYSTEM\b", re.IGNORECASE)
 # Of these rights, the message alone says that they cannot be granted.
 _NEVER_GRANTED = re.compile(r"must be superuser|is a system trigger|permission denied for language ")
+# The server's function that makes the schema of a session's temporary tables; only its name says what was refused.
+_TEMPORARY = "InitTempTableNamespace"
 _ROWS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "COPY")
 _DATA = _ROWS[:4]
 
@@ -120,6 +122,8 @@ def next_step(driver: LimitedConnection, denial: Denial, schema: str, error: Err
     row = driver.execute(_FACTS, values).fetchone()
     assert row is not None
     login, exists, member, owner, database, uses, creates = row
+    if error.diag.source_function == _TEMPORARY:
+        return _ask(grant_temporary(database, login))
     if denial.kind is None and uses is False:
         # Its name may be in another language's message, which we cannot read.
         return next_step(driver, Denial("USAGE", "schema", schema), schema, error)
@@ -143,6 +147,11 @@ def next_step(driver: LimitedConnection, denial: Denial, schema: str, error: Err
     if denial.privilege == "ownership" and owner not in (None, ADMIN):
         return _ask(f"ALTER TABLE {quoted(schema)}.{quoted(name)} OWNER TO {ADMIN}")
     return f"`{denial.role}` lacks it: `custctl doctor` prints the command that grants it"
+
+
+def grant_temporary(database: str, login: str) -> str:
+    """Return the statement that lets a login create temporary tables."""
+    return f"GRANT TEMPORARY ON DATABASE {quoted(database)} TO {quoted(login)}"
 
 
 def _ask(statement: str) -> str:

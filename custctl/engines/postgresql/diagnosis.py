@@ -17,6 +17,7 @@ from psycopg import pq
 
 from custctl.engines.certificates import Shown, close, look
 from custctl.engines.model import Check
+from custctl.engines.postgresql.denials import grant_temporary
 from custctl.engines.postgresql.libpq import variables
 from custctl.engines.postgresql.logged import SETTINGS, logging_values
 from custctl.engines.postgresql.names import quoted
@@ -70,6 +71,11 @@ SELECT w.tab, w.privilege, w.col,
   FROM (SELECT tab, privilege, col, to_regclass(quote_ident(%(schema)s) || '.' || quote_ident(tab))::oid AS oid
           FROM unnest(%(tables)s::text[], %(privileges)s::text[], %(columns)s::text[]) AS u (tab, privilege, col)) AS w
  WHERE w.oid IS NOT NULL
+"""
+# Whether the login lacks only this for an import, whose batches go through a temporary table.
+_LACKS_TEMPORARY = """
+SELECT has_table_privilege(to_regclass(quote_ident(%(schema)s) || '.customer_import')::oid, 'INSERT')
+       AND NOT has_database_privilege(current_database(), 'TEMPORARY')
 """
 _FOLDING = """
 SELECT pg_get_function_sqlbody(p.oid), (SELECT datcollate FROM pg_database WHERE datname = current_database())
@@ -306,6 +312,9 @@ class _Look:
         if gone := [role for role in RIGHTS if role not in there]:
             hint = f"for logins other than the owner's, ask an administrator to run `{run_script}`"
             yield Check("roles of the server", True, f"missing: {', '.join(gone)}", hint)
+        if self._one(_LACKS_TEMPORARY, schema=schema)[0]:
+            hint = f"ask an administrator to run `{grant_temporary(self._settings.name, user)}`"
+            yield Check("imports", False, "may not create temporary tables", hint, ExitCode.CREDENTIAL)
 
     def _psql(self, script: Path) -> str:
         """Return the command with which an administrator runs a script on this database."""

@@ -44,6 +44,9 @@ _RULES: Final[dict[str, Rule]] = {
     "23514": "check",
     "23P01": "unique",
 }
+# The server's functions that report what the company's own code refuses: RAISE in PL/pgSQL, whatever SQLSTATE it gives, and
+# a row security policy or the check option of a view.
+_REFUSERS = frozenset({"exec_stmt_raise", "ExecWithCheckOptions"})
 _LATER = "try again in a moment"
 
 
@@ -91,6 +94,8 @@ def _by_state(error: Error, state: str, where: str, login: str, statement: str |
         )
     if state == "23505":
         return _taken(error)
+    if error.diag.source_function in _REFUSERS and not error.diag.constraint_name:
+        return broken("value", None, text=text)
     if state == "42501":
         return Denial.read(text, statement).error(text, where, login)
     if state in ("28000", "28P01"):
@@ -100,8 +105,8 @@ def _by_state(error: Error, state: str, where: str, login: str, statement: str |
     if state in _RULES:
         column = error.diag.column_name
         return broken(_RULES[state], error.diag.constraint_name, [column] if column else [])
-    # P0: a trigger of the company's raises it.
-    if state.startswith(("22", "23", "P0")):
+    # P0: a trigger of the company's raises it. 54: a value that is too large for an index, or nested too deep.
+    if state.startswith(("22", "23", "54", "P0")):
         return broken("value", None, text=text)
     if state in ("42P01", "42704", "3F000"):
         return PendingError(f"the schema at {where} is missing or too old: {text}", hint="run `custctl migrate`")

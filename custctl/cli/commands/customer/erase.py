@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -56,7 +57,7 @@ def erase(
         names = ", ".join(f"`{each.what}`" for each in made.failed)
         raise IncompleteError(
             f"customer {made.customer_id} was erased from the database, but not everywhere: {names}",
-            hint=f"run it again: `custctl customer erase {made.customer_id} --request {made.request}"
+            hint=f"run it again: `custctl customer erase {made.customer_id} --request {shlex.quote(made.request)}"
             f" --operation-id {made.operation_id}`",
             details={"customer_id": made.customer_id, "operation_id": made.operation_id},
         )
