@@ -28,6 +28,8 @@ FIRST_SCRIPTS = 5
 """The last number that was always the product's: company numbers begin at 1000 now, and began at 6 before."""
 BOOTSTRAP = (JOURNAL, METADATA)
 """The tables that the migration runner creates itself, before the first script."""
+PERSONAL = (CUSTOMER, PASSWORD, AUDIT, ACCOUNT, OUTBOX)
+"""The tables that hold data about a person."""
 TABLES = (*BOOTSTRAP, CUSTOMER, PASSWORD, AUDIT, "customer_status", "customer_import", ACCOUNT, OUTBOX)
 """All tables of the program."""
 COLUMNS = frozenset(

@@ -293,7 +293,10 @@ def _finite(field: Field, cell: Any) -> float:
 def _date(_: Field, cell: Any) -> str:
     from datetime import date
 
-    return date.fromisoformat(str(cell)[:10]).isoformat()
+    text = str(cell)
+    if text.endswith(" BC"):
+        raise ValueError(text)
+    return date.fromisoformat(text[:10]).isoformat()
 
 
 def _decimal(field: Field, cell: Any) -> str:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from custctl.engines.model import Remains
 from custctl.engines.mssql.names import literal, quote
 from custctl.engines.rows import BACKUPS
-from custctl.schema.names import AUDIT, CUSTOMER, PASSWORD
+from custctl.schema.names import PERSONAL
 
 
 def remains(schema: str, database: str) -> Sequence[Remains]:
     """Return what remains after an erasure, and how to remove it."""
-    names = [f"{quote(schema)}.{quote(table)}" for table in (CUSTOMER, PASSWORD, AUDIT)]
+    names = [f"{quote(schema)}.{quote(table)}" for table in PERSONAL]
     return [
         Remains(
             "old_rows",

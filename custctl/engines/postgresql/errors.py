@@ -47,6 +47,8 @@ _RULES: Final[dict[str, Rule]] = {
 # The server's functions that report what the company's own code refuses: RAISE in PL/pgSQL, whatever SQLSTATE it gives, and
 # a row security policy or the check option of a view.
 _REFUSERS = frozenset({"exec_stmt_raise", "ExecWithCheckOptions"})
+# A handler may have caught one of these, and raised it again: the server is full, stops, or was told to cancel.
+_PASSED_ON = ("08", "53", "57", "58")
 _LATER = "try again in a moment"
 
 
@@ -94,7 +96,7 @@ def _by_state(error: Error, state: str, where: str, login: str, statement: str |
         )
     if state == "23505":
         return _taken(error)
-    if error.diag.source_function in _REFUSERS and not error.diag.constraint_name:
+    if _is_refusal(error, state):
         return broken("value", None, text=text)
     if state == "42501":
         return Denial.read(text, statement).error(text, where, login)
@@ -152,6 +154,12 @@ def _by_state(error: Error, state: str, where: str, login: str, statement: str |
             hint=f"check that the server is running and reachable; {_LATER}",
         )
     return CustctlError(f"{where}: {words(error)}")
+
+
+def _is_refusal(error: Error, state: str) -> bool:
+    """Tell whether the company's own code refuses the row, without naming a constraint."""
+    diag = error.diag
+    return diag.source_function in _REFUSERS and not diag.constraint_name and not state.startswith(_PASSED_ON)
 
 
 def _refused_login(text: str, where: str, login: str) -> CredentialError:

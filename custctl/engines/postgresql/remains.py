@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from custctl.engines.model import Remains
 from custctl.engines.postgresql.names import quoted
 from custctl.engines.rows import BACKUPS
-from custctl.schema.names import AUDIT, CUSTOMER, PASSWORD
+from custctl.schema.names import PERSONAL
 
 
 def remains(schema: str) -> Sequence[Remains]:
@@ -15,7 +15,7 @@ def remains(schema: str) -> Sequence[Remains]:
 
     A plain `VACUUM` only frees a row's space; `FULL`, which rewrites the table, removes its bytes.
     """
-    tables = ", ".join(f"{quoted(schema)}.{quoted(table)}" for table in (CUSTOMER, PASSWORD, AUDIT))
+    tables = ", ".join(f"{quoted(schema)}.{quoted(table)}" for table in PERSONAL)
     return [
         Remains(
             "old_rows",
@@ -25,7 +25,7 @@ def remains(schema: str) -> Sequence[Remains]:
         Remains(
             "statistics",
             "the planner's statistics can hold single values",
-            f"ANALYZE {tables}; VACUUM FULL pg_catalog.pg_statistic",
+            f"ANALYZE {tables}; VACUUM FULL pg_catalog.pg_statistic, pg_catalog.pg_statistic_ext_data",
         ),
         Remains("write_ahead_log", "it and its archive hold the changes until their files are removed", "CHECKPOINT"),
         Remains("replicas", "they erase the same rows when they replay the log, and old rows by the same `VACUUM`"),

@@ -68,8 +68,9 @@ class PostgresqlConnection(Connection):
         if form is None:
             return f"CAST({column} AS text)"
         moment = f"{column} AT TIME ZONE 'UTC'" if field.native.startswith("timestamp with time zone") else column
-        # The other values are 'infinity' and '-infinity'.
-        return f"CASE WHEN isfinite({column}) THEN to_char({moment}, '{form}') ELSE CAST({column} AS text) END"
+        # The other values are 'infinity', '-infinity', and days before the year 1, of which the form has no sign.
+        plain = f"isfinite({column}) AND {column} >= '0001-01-01'"
+        return f"CASE WHEN {plain} THEN to_char({moment}, '{form}') ELSE CAST({column} AS text) END"
 
     def own_compared(self, field: Field, column: str) -> Compared:
         if field.kind == "text":

@@ -117,7 +117,7 @@ def _edit(context: Context, file: EditedFile, base: Customer, operation_id: str,
             if not context.prompter.interactive:
                 raise _unresolved(base, conflicts, was_known=base is not first)
             context.prompter.confirm("the conflict is not resolved: overwrite the other changes with your values?")
-        mine, problem = _read(context, text)
+        mine, problem = _read(context, text, base)
         if problem is not None:
             if text == before or not context.prompter.interactive:
                 # Nothing was corrected: the user gave up, or the editor is a program that would make the same mistake forever.
@@ -177,13 +177,18 @@ def _editable(context: Context, row: Customer) -> dict[str, Value]:
     return {name: row[name] for name in (*EDITABLE, *context.database.own.settable)}
 
 
-def _read(context: Context, text: str) -> tuple[Mapping[str, Value] | None, InvalidError | None]:
+def _read(context: Context, text: str, base: Customer) -> tuple[Mapping[str, Value] | None, InvalidError | None]:
     from custctl.customers.document import parse_document
     from custctl.customers.rules import validate
+    from custctl.schema.own import to_text
 
     own = context.database.own
     try:
         mine = parse_document(text, own)
-        return (validate(mine, own, partial=True) if mine is not None else None), None
+        if mine is None:
+            return None, None
+        # Another program may have stored what our rules refuse: check only what the user changed.
+        changed = {name: typed for name, typed in mine.items() if typed != (to_text(base[name]) or None)}
+        return validate(changed, own, partial=True), None
     except InvalidError as error:
         return None, error
