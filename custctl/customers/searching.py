@@ -111,7 +111,7 @@ def number_need(groups: Sequence[str]) -> Need:
         found = [(*grouped, extension) for extension in _EXTENSIONS]
     else:
         found = [grouped]
-    if len(digits) >= 3 or (digits and typed.startswith(("+", "00"))):
+    if len(digits) >= 3 or (digits and typed.startswith("00")):
         found.append((Term(digits),))
     # The last digits of a phone may begin with zeros.
     ending = digits if len(digits) >= _LAST else typed.translate(_PUNCTUATION)

@@ -29,7 +29,6 @@ from custctl.support.errors import (
     InvalidError,
     NotFoundError,
     OutcomeUnknownError,
-    UsageError,
     other_shape,
 )
 from custctl.support.exact_json import same
@@ -425,10 +424,7 @@ class CustomerStore(CustomerReader):
 
     def _holds(self, customer_id: int, version: Version) -> dict[str, Any]:
         """Return the parameters of a write's precondition: the row has this version, and no fork has happened since."""
-        try:
-            raw = self._database.decode_version(version.row)
-        except ValueError:
-            raise UsageError(f"`{version}` is not a version from this engine") from None
+        raw = self._database.decode_version(version.row)
         return {"id": customer_id, "held_version": raw, "held_epoch": str(version.epoch)}
 
     def _find(self, connection: Connection, who: str) -> Customer:

@@ -68,6 +68,8 @@ def test_what_is_added_is_kept_in_one_form(shared: Place) -> None:
     assert (found["email"], found["first_name"], found["phone"]) == ("zoë@münchen.de", "Zoë", None)
     assert found["status"] == "active"
     assert shared.json("customer", "get", "ZOE\u0308@xn--mnchen-3ya.DE") == found
+    [added] = shared.items("customer", "history", str(found["id"]))
+    assert set(added["fields"]) == {"email", "first_name", "last_name", "status"}
 
 
 def test_every_bad_field_is_named_at_once(shared: Place, ada: dict[str, Any]) -> None:

@@ -8,7 +8,10 @@ from typing import get_args
 
 import pytest
 
+from custctl.customers.conflicts import FieldsChangedError
 from custctl.customers.model import FIELDS
+from custctl.customers.operations import new_operation_id
+from custctl.customers.store import CustomerStore
 from custctl.schema.own import Kind
 from tests.behaviours.own_fields import SET, TYPES, add_columns, quoted, settings, write_script
 from tests.behaviours.support import Place
@@ -101,6 +104,25 @@ def test_a_conflict_shows_them_field_by_field(company: Place) -> None:
         5, "customer", "update", str(row["id"]), *settings(tier="tin"), "--if-version", str(row["version"])
     )
     assert error["details"]["fields"] == [{"field": "tier", "was": "gold", "now": "silver", "asked": "tin"}]
+
+
+def test_what_was_validated_against_other_columns_is_not_written(company: Place) -> None:
+    row = added(company, "stale@example.com", tier="gold")
+    new = {"email": "never@example.com", "first_name": "F", "last_name": "L"}
+    database = company.open()
+    try:
+        store = CustomerStore(database, "development", "tester")
+        with pytest.raises(FieldsChangedError):
+            store.update(str(row["id"]), {"city": "Ulm", "tier": "tin"}, operation_id=new_operation_id())
+        with pytest.raises(FieldsChangedError):
+            store.add(new, operation_id=new_operation_id())
+        # No column of the company is named.
+        store.update(str(row["id"]), {"city": "Graz"}, operation_id=new_operation_id())
+    finally:
+        database.close()
+    found = company.json("customer", "get", str(row["id"]))
+    assert (found["city"], found["tier"]) == ("Graz", "gold")
+    assert company.refused(6, "customer", "get", "never@example.com")
 
 
 def test_a_column_that_another_run_adds_is_known_from_then_on(company: Place) -> None:

@@ -8,6 +8,9 @@ from typing import Any
 import pexpect
 import pytest
 
+from custctl.customers.store import CustomerStore
+from custctl.engines.base import EngineSettings
+from custctl.engines.sqlite.database import SqliteDatabase
 from tests.conftest import ADA, Project
 from tests.inside import inside
 
@@ -158,6 +161,17 @@ def test_a_hash_of_weaker_parameters_is_renewed_by_a_right_password(ada: Project
     actions = [event["action"] for event in ada.ok("customer", "history", "1", "-o", "json").json["items"]]
     assert actions == ["add", "set-password", "rehash-password"]
     ada.ok("audit", "verify")
+
+
+def test_a_hash_that_was_replaced_meanwhile_is_not_renewed(ada: Project) -> None:
+    ada.ok("customer", "set-password", "1", "--stdin", stdin=GOOD)
+    held = stored(ada)
+    database = SqliteDatabase(EngineSettings("here", path=ada.path / "dev.db"))
+    CustomerStore(database, "development", "tester").replace_hash(1, "the hash that was verified", "the same, renewed")
+    database.close()
+    assert stored(ada) == held
+    actions = [event["action"] for event in ada.ok("customer", "history", "1", "-o", "json").json["items"]]
+    assert actions == ["add", "set-password"]
 
 
 def test_a_right_password_is_right_where_its_hash_cannot_be_renewed(ada: Project) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from custctl.customers.model import EDITABLE, FIELDS
+from custctl.engines.connection import Connection
 from tests.conftest import ADA, Project
 from tests.inside import inside
 
@@ -285,6 +286,9 @@ def test_the_precondition_of_a_write_asks_for_the_epoch_too(ada: Project) -> Non
     from custctl.engines import open_database
     from custctl.engines.base import EngineSettings
 
+    def delete(connection: Connection, holds: dict[str, Any]) -> bool:
+        return connection.run("customer.delete", **holds).one_or_none() is not None
+
     ada.database().execute("UPDATE custctl_metadata SET value = '2' WHERE name = 'epoch'").connection.close()
     database = open_database("sqlite", EngineSettings("here", path=ada.path / "dev.db"))
     store = CustomerStore(database, "development", "tester")
@@ -292,6 +296,9 @@ def test_the_precondition_of_a_write_asks_for_the_epoch_too(ada: Project) -> Non
         holds = store._holds(1, Version(epoch, "1"))
         row = database.transact(partial(database.write_row, columns={"city": "Rome"}, **holds))
         assert (row is not None) == found
+    for epoch, found in ((1, False), (2, True)):
+        holds = store._holds(1, Version(epoch, "2"))
+        assert database.transact(partial(delete, holds=holds)) == found
     database.close()
 
 

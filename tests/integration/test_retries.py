@@ -1,4 +1,4 @@
-"""`--retries`, on a stand-in: SQLite reads and writes under one lock, so that its own races are never lost."""
+"""Lost races, on stand-ins: SQLite reads and writes under one lock, so that its own races are never lost."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from custctl.customers.operations import new_operation_id
+from custctl.customers.outbox import NoQueue
 from custctl.customers.store import CustomerStore
 from custctl.engines.base import EngineSettings
+from custctl.engines.connection import Connection
 from custctl.engines.sqlite.database import SqliteDatabase
 from custctl.support.errors import ConflictError
 from tests.conftest import ADA, Project
@@ -63,3 +65,34 @@ def test_a_given_version_is_never_retried(migrated: Project) -> None:
         customers.update("1", {"phone": "5"}, operation_id=new_operation_id(), if_version="e1-1", retries=5)
     assert database.attempts == 1
     database.close()
+
+
+class StandInThatWritesBeforeADelete(NoQueue):
+    """Somebody who changes a customer between the look at its row and the first deletes."""
+
+    def __init__(self, writes: int) -> None:
+        self.writes = writes
+
+    def forget(self, connection: Connection, customer_id: int, operation_id: str) -> None:
+        if self.writes:
+            self.writes -= 1
+            connection.send("UPDATE customer SET city = 'Rome' WHERE id = 1")
+
+
+def test_a_delete_that_loses_a_race_deletes_nothing(migrated: Project) -> None:
+    _, database = store(migrated, losses=0)
+    customers = CustomerStore(database, "development", "tester", queue=StandInThatWritesBeforeADelete(1))
+    with pytest.raises(ConflictError) as caught:
+        customers.delete("1", operation_id=new_operation_id())
+    database.close()
+    assert caught.value.details["fields"] == [{"field": "city", "was": None, "now": "Rome"}]
+    assert migrated.ok("customer", "get", "1", "-o", "json").json["version"] == "e1-1"
+    assert [event["action"] for event in migrated.ok("customer", "history", "1", "-o", "json").json["items"]] == ["add"]
+
+
+def test_an_erasure_goes_through_whatever_others_write_meanwhile(migrated: Project) -> None:
+    _, database = store(migrated, losses=0)
+    customers = CustomerStore(database, "development", "tester", queue=StandInThatWritesBeforeADelete(3))
+    customers.erase("1", request="DSR-1", operation_id=new_operation_id())
+    database.close()
+    assert migrated.run("customer", "get", "1").code == 6

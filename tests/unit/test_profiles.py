@@ -234,6 +234,8 @@ def test_a_profile_s_nodes_are_at_places_of_their_own(places: list[tuple[str, in
         (SERVER.replace("host: localhost", "host: 5432"), "is not a host name or address"),
         (SERVER.replace("host: localhost", "host: a..b"), "is not a host name or address"),
         (SERVER.replace("host: localhost", "host: -a"), "is not a host name or address"),
+        (SERVER.replace("localhost", f"{'a' * 64}.internal"), "is not a host name or address"),
+        (SERVER.replace("localhost", "'fe80::1%eth0;user=x'"), "is not a host name or address"),
         (SERVER.replace("host: localhost", "host: db/x"), "is not a host name or address"),
         (SERVER.replace("host: localhost", "host: $DB_HOST"), "is not a host name or address"),
         (SERVER.replace("postgresql", "mssql").replace("localhost", "/tmp"), "is not a host name or address"),
@@ -280,6 +282,7 @@ def test_what_looks_odd_and_means_something(load: Load) -> None:
     assert load(SERVER.replace("name: c,", "name: 123, user: 1e3, tls: off,")).database.name == "123"
     assert load(SERVER.replace("name: c,", "name: no,")).database.name == "no"
     assert load(SERVER.replace("host: localhost", "host: 'fe80::1%eth0'")).database.nodes[0].host == "fe80::1%eth0"
+    assert load(SERVER.replace("localhost", "a" * 63)).database.nodes[0].host == "a" * 63
     assert load(SERVER.replace("host: localhost", "host: db_1.internal., port: '5433'")).database.nodes[0].port == 5433
     hooks = "[docker, '--format={{.Name}}', '{node}', '{\"a\": 1}']"
     assert load(SERVER.replace("name: c,", f"hooks: {{fence: {hooks}}},")).database.hooks["fence"][1:3] == [
