@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from custctl.engines.model import Check, Index, LockHolder, Merge, Node, Remains, SearchIndex
-from custctl.engines.postgresql import errors, read_only
+from custctl.engines.postgresql import errors, read_only, triggers
 from custctl.engines.postgresql.attempts import PROTOCOL_VIOLATION, is_answer, translate_attempt
 from custctl.engines.postgresql.connection import AttemptError, LimitedConnection, NoPasswordError
 from custctl.engines.postgresql.login import (
@@ -153,17 +153,28 @@ class PostgresqlDatabase(ServerDatabase):
     # -- transactions ------------------------------------------------------------------------------
 
     def _begin(self, connection: Connection) -> None:
-        self._start(connection, "READ COMMITTED", {})
+        answer = self._start(connection, "READ COMMITTED", {}, triggers.ASK)
+        triggers.check(self, self._driver(connection), answer)
 
     def begin_reading(self, connection: Connection) -> None:
         if self._driver(connection).pooled:
             self._start(connection, "READ COMMITTED", self._no_hurry(connection))
 
-    def _start(self, connection: Connection, level: str, settings: dict[str, str]) -> None:
-        """Begin a transaction with these settings in one round trip; behind a pooler, with all of ours."""
+    def _start(
+        self, connection: Connection, level: str, settings: dict[str, str], question: str = "SELECT NULL"
+    ) -> object:
+        """Begin a transaction with these settings in one round trip; behind a pooler, with all of ours.
+
+        Returns:
+            The answer to a question for one value.
+        """
         driver = self._driver(connection)
         told = {**session_settings(self.settings), **settings} if driver.pooled else settings
-        driver.execute(f"BEGIN ISOLATION LEVEL {level}" + (f"; {set_config(told, local=True)}" if told else ""))
+        setting = f"; {set_config(told, local=True)}" if told else ""
+        cursor = driver.execute(f"BEGIN ISOLATION LEVEL {level}{setting}; {question}")
+        while cursor.nextset():
+            pass
+        return (cursor.fetchone() or (None,))[0]
 
     def _commit_and_locate(self, connection: Connection) -> LogPosition | None:
         from custctl.engines.postgresql.freshness import commit
@@ -380,8 +391,9 @@ class PostgresqlDatabase(ServerDatabase):
         from custctl.engines.postgresql.session import PostgresqlScriptSession
 
         with self.errors():
-            version = self._driver(self.connect()).info.server_version
-            session = PostgresqlScriptSession(self, script_settings(self.settings, version))
+            driver = self._driver(self.connect())
+            triggers.check(self, driver, (driver.execute(triggers.ASK).fetchone() or (None,))[0])
+            session = PostgresqlScriptSession(self, script_settings(self.settings, driver.info.server_version))
             try:
                 yield session
             finally:

@@ -17,6 +17,7 @@ from psycopg import pq
 
 from custctl.engines.certificates import Shown, close, look
 from custctl.engines.model import Check
+from custctl.engines.postgresql import triggers
 from custctl.engines.postgresql.denials import grant_temporary
 from custctl.engines.postgresql.libpq import variables
 from custctl.engines.postgresql.logged import SETTINGS, logging_values
@@ -25,7 +26,7 @@ from custctl.engines.postgresql.pooling import keeps_session
 from custctl.engines.rights import Right, all_rights, in_words, judge, rights_of
 from custctl.engines.roles import ADMIN, RIGHTS, SUPPORT
 from custctl.schema.standing import read_standing
-from custctl.support.errors import ExitCode
+from custctl.support.errors import ExitCode, RefusedError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -204,7 +205,12 @@ class _Look:
 
     def _writes(self) -> Iterator[Check]:
         if not self._database.is_standby(self._connection):
-            yield Check("writes", True, "taken")
+            try:
+                triggers.check(self._database, self._connection.driver, self._one(triggers.ASK)[0])
+            except RefusedError as error:
+                yield Check("writes", False, f"refused: {error.message}", error.hint, error.exit_code)
+            else:
+                yield Check("writes", True, "taken")
             return
         standby = self._one("SELECT pg_is_in_recovery()")[0]
         why = "a read-only standby" if standby else "`default_transaction_read_only` is on"

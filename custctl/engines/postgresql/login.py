@@ -74,6 +74,9 @@ def session_settings(settings: EngineSettings) -> dict[str, str]:
         "search_path": search_path(settings.schema),
         "client_min_messages": "warning",
         "standard_conforming_strings": "on",
+        "array_nulls": "on",
+        # With a limit, a search through a GIN index leaves out hits at random.
+        "gin_fuzzy_search_limit": "0",
         # Definitions are compared as text.
         "quote_all_identifiers": "off",
         # A standby refuses a statement of a serializable session.

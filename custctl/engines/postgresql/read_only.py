@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from custctl.engines.postgresql.login_settings import reset_of
 from custctl.support.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -14,12 +15,6 @@ if TYPE_CHECKING:
     from custctl.engines.server import ServerDatabase
 
 _READ_ONLY = "default_transaction_read_only"
-# The places where a login's own default can be set, and the statement that resets it there.
-_LOGINS_OWN = {
-    "user": "ALTER ROLE {login} RESET {setting}",
-    "database": "ALTER DATABASE {database} RESET {setting}",
-    "database user": "ALTER ROLE {login} IN DATABASE {database} RESET {setting}",
-}
 
 
 # The first two use what a server sends with the login, at no extra cost.
@@ -45,33 +40,23 @@ def is_fenced(driver: LimitedConnection) -> bool:
 
 def _is_set_by_login(driver: LimitedConnection) -> bool:
     """Tell whether only this login is read-only, which says nothing about the node."""
-    return _read_only_by(driver) in _LOGINS_OWN
-
-
-def _read_only_by(driver: LimitedConnection) -> str:
-    """Return the source of the session's read-only setting, in the server's words."""
-    row = driver.execute("SELECT source FROM pg_catalog.pg_settings WHERE name = %s", (_READ_ONLY,)).fetchone()
-    return str(row[0]) if row is not None else ""
+    return reset_of(driver, _READ_ONLY) is not None
 
 
 def refusal(database: ServerDatabase, driver: LimitedConnection) -> RefusedError:
     """Return the error for a write on a read-only session."""
-    from custctl.engines.postgresql.names import quoted
-
-    row = driver.execute("SELECT pg_catalog.pg_is_in_recovery(), session_user::text").fetchone()
-    standby, login = row or (True, "")
-    if standby:
+    row = driver.execute("SELECT pg_catalog.pg_is_in_recovery()").fetchone()
+    if row is None or row[0]:
         return RefusedError(
             f"{database.location} is a read-only standby",
             hint="name the primary among `database.nodes` in the profile; `custctl replica status` shows each node",
         )
-    reset = _LOGINS_OWN.get(_read_only_by(driver))
+    reset = reset_of(driver, _READ_ONLY)
     if reset is None:
         return RefusedError(
             f"{database.location} is fenced: `{_READ_ONLY}` is on for the whole server",
             hint="`custctl replica status` shows which node takes writes; `custctl replica unfence` lifts a fence",
         )
-    reset = reset.format(login=quoted(login), database=quoted(database.settings.name), setting=_READ_ONLY)
     return RefusedError(
         f"{database.at_node()} takes no writes from {database.login_name()}: `{_READ_ONLY}` is on for this login or database",
         hint=f"let an administrator run `{reset}`",
