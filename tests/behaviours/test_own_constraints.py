@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import string
 from collections.abc import Iterator
 
 import pytest
@@ -157,3 +159,26 @@ def test_a_domain_may_require_a_value_or_give_one(empty: Place) -> None:
     assert (row["code"], row["kind"]) == ("A1", "plain")
     error = empty.refused(9, "customer", "update", "d@example.com", "--unset", "code", "--unset", "kind")
     assert error["details"]["fields"] == {"code": "is required", "kind": "cannot be empty"}
+
+
+def test_a_value_that_is_too_long_for_an_index_is_refused(migrated: Place) -> None:
+    if migrated.engine != "postgresql":
+        return  # an index on SQLite holds any text; SQL Server's error is tested without a server
+    write_script(migrated, 1000, "ALTER TABLE customer ADD note text; CREATE INDEX notes ON customer (note);")
+    migrated.ok("migrate")
+    # Text that does not shrink when it is compressed.
+    long = "".join(random.Random(1).choices(string.ascii_letters, k=9000))
+    told = "the database refused a value: index row"
+    kept = migrated.add(email="kept@example.com")
+    for command in (
+        ("add", "--email", "c@example.com", *NAMES, *settings(note=long)),
+        ("update", str(kept["id"]), *settings(note=long)),
+    ):
+        error = migrated.refused(9, "customer", *command)
+        assert told in error["message"]
+        assert long[:20] not in error["message"]
+    rows = f"email,first_name,last_name,note\ngood@example.com,F,L,x\nlong@example.com,F,L,{long}\n"
+    partial = migrated.run("customer", "import", "-", "--rejects", "rejects.csv", stdin=rows)
+    assert partial.code == 10, partial.err
+    assert told in (migrated.path / "rejects.csv").read_text()
+    assert migrated.emails() == ["good@example.com", "kept@example.com"]

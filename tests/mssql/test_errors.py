@@ -106,6 +106,21 @@ CASES = {
         ExitCode.UNAVAILABLE,
         f"timed out waiting for a lock at {WHERE}",
     ),
+    "too long for an index": (
+        server(
+            "42000",
+            "Operation failed. The index entry of length 2000 bytes for the index 'notes' exceeds the maximum length of"
+            " 1700 bytes for nonclustered indexes.",
+            1946,
+        ),
+        ExitCode.INVALID,
+        "the database refused a value: Operation failed. The index entry of length 2000 bytes",
+    ),
+    "too long for an index on a compatible server": (
+        server("42000", 'index row size 2720 exceeds btree version 4 maximum 2704 for index "notes"', BABELFISH),
+        ExitCode.INVALID,
+        "the database refused a value: index row size 2720",
+    ),
     "missing table": (
         server("42S02", "Invalid object name 'dbo.customer'.", 208),
         ExitCode.PENDING,

@@ -42,6 +42,8 @@ _OTHER_SHAPE = frozenset({206, 207, 257, 271, 272, 273})
 _OTHER_SHAPE_WORDS = re.compile(r"column \S+.* does not exist|operator does not exist|is of type \S+ but expression")
 _REFUSED_VALUE = frozenset({220, 241, 242, 244, 245, 248, 295, 296, 515, 517, 547, 2628, 8114, 8115, 8134, 8152, 8169})
 _REFUSED_WORDS = re.compile(r"violates |value too long|out of range|input syntax for type|field overflow")
+# Too long for a row, or for an index.
+_TOO_LONG = frozenset({511, 1946})
 _FIREWALL = frozenset({40615, 40914})
 _READ_ONLY = frozenset({3906, 3908, 976, 978, 979})
 # A server that fails over, starts, stops, is full, or is overloaded.
@@ -175,6 +177,8 @@ def _made(
             f"the schema at {where} has another shape: {text}",
             hint="drop or disable the trigger that was added to that table",
         )
+    if code in _TOO_LONG or text.startswith("index row"):
+        return broken("value", None, text=text)
     if code in _REFUSED_VALUE or state(error) == "22001" or _REFUSED_WORDS.search(text):
         return _broken(code, text)
     if code in _READ_ONLY or "read-only transaction" in text:
