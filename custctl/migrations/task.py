@@ -15,6 +15,7 @@ from custctl.migrations.plan import Step
 from custctl.migrations.scripts import Script
 from custctl.migrations.substitution import mask, substitute
 from custctl.schema.names import BOOTSTRAP
+from custctl.schema.standing import read_standing
 from custctl.support.errors import CustctlError, ExitCode, MigrationError, StatementError, UnavailableError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from custctl.engines.scripting import ScriptSession
     from custctl.migrations.shapes import Recorder
 
+_OURS = " and ".join(f"`{table}`" for table in BOOTSTRAP)
 _EXCERPT = 100  # characters of a failing statement that a message shows
 
 BEFORE, RUNNING, AFTER = "before ", "", "after "
@@ -43,6 +45,7 @@ class Task:
         after_script: called in the script's own transaction, before its commit.
         at: the 0-based number of the statement that is running, or ran last.
         phase: `BEFORE`, `RUNNING` or `AFTER` that statement.
+        records: what the runner's tables held when the script began; None if the script does not name them.
     """
 
     database: Database
@@ -57,6 +60,7 @@ class Task:
     after_script: Callable[[Connection, Script], None] | None
     at: int = 0
     phase: str = BEFORE
+    records: tuple[object, ...] | None = None
 
     @property
     def script(self) -> Script:
@@ -112,6 +116,7 @@ class Task:
             number: see `journal.free_number`.
         """
         total = len(self.statements)
+        self._check_records()
         self.recorder.after(self.script, started_at, is_last=self.is_last)
         if self._is_new and self.after_script is None:
             self.session.add_and_commit(journal.NEW, **self._row(number, "applied", total, started_at))
@@ -142,6 +147,7 @@ class Task:
 
     def progress(self, applied: int, in_flight: int | None = None) -> None:
         """Journal the script's progress, in the open transaction."""
+        self._check_records()
         self.session.become_own()
         journal.progress(self.session.connection, self.script, applied=applied, in_flight=in_flight)
 
@@ -172,7 +178,31 @@ class Task:
                 hint="run it again",
                 details={"script": self.script.name},
             )
+        if any(table in self.script.text.lower() for table in BOOTSTRAP):
+            self.records = self._read_records()
         return now
+
+    def _read_records(self) -> tuple[object, ...]:
+        """Return the journal without this script's own row, and the database's stamp."""
+        connection, record = self.session.connection, self.step.record
+        rows = [journal.Record(*row) for row in connection.run("journal.all")]
+        others = [row for row in rows if row.name != self.script.name and (record is None or row.id != record.id)]
+        standing = read_standing(connection)
+        return others, standing.environment, standing.epoch, standing.database_id
+
+    def _check_records(self) -> None:
+        """Check that a script has left other scripts' rows and the stamp as they were.
+
+        Raises:
+            MigrationError: it has not.
+        """
+        if self.records is None:
+            return
+        self.session.become_own()
+        if self._read_records() != self.records:
+            raise MigrationError(
+                f"the script changes custctl's records in {_OURS}", hint="remove the statement that does"
+            )
 
     # -- reporting failures ------------------------------------------------------------------------
 
@@ -206,10 +236,9 @@ class Task:
         told = self.database.translate(error)
         if told.exit_code is ExitCode.UNAVAILABLE:
             return error  # it may be caused by an interrupt, which the session's owner handles
-        names = " and ".join(f"`{table}`" for table in BOOTSTRAP)
         return MigrationError(
             f"{self.place}: the journal cannot be written: {_first_line(error.orig)}\nthis statement was not kept; {self.so_far}",
-            hint=f"{names} belong to custctl: do not change them, and do not make the transaction read-only",
+            hint=f"{_OURS} belong to custctl: do not change them, and do not make the transaction read-only",
             details=self.located_details,
         )
 

@@ -24,6 +24,12 @@ BEGINNING = {
     "postgresql": ("DO $$ BEGIN EXECUTE 'BEGIN'; END $$",),
     "sqlite": (),
 }
+RECORDS = (
+    "DELETE FROM schema_migration",
+    "UPDATE schema_migration SET state = 'failed' WHERE version = 1",
+    "DELETE FROM Custctl_Metadata WHERE name = 'environment'",
+)
+EMPTYING = {"postgresql": ("TRUNCATE schema_migration",)}
 OFF = "-- custctl: transaction=off\n"
 
 
@@ -73,6 +79,24 @@ def test_so_it_is_in_a_script_without_a_transaction(empty: Place, begin: tuple[s
         place.ok("migrate")
     assert place.tables(*(f"behind_{at}" for at in range(9))) == {f"behind_{at}" for at in range(2, 2 + len(tried))}
     assert place.sql("SELECT x FROM held ORDER BY x") == [(at,) for at in range(2, 2 + len(tried))]
+
+
+@pytest.mark.parametrize("options", ["", OFF])
+def test_a_script_leaves_the_journal_and_the_stamp_alone(empty: Place, options: str) -> None:
+    place = empty
+    place.write("0001_a", HELD)
+    place.ok("migrate")
+    before = place.sql("SELECT version, name, state FROM schema_migration")
+    told = "the script changes custctl's records in `schema_migration` and `custctl_metadata`"
+    for number, statement in enumerate(RECORDS + EMPTYING.get(place.engine, ()), 2):
+        place.write(f"{number:04d}_b", options + statement)
+        error = place.refused(11, "migrate")
+        assert f"_b.sql:{2 if options else 1}: " in error["message"], statement
+        assert told in error["message"], statement
+        place.write(f"{number:04d}_b", f"{options}-- not schema_migration\nINSERT INTO held VALUES ({number})")
+        place.ok("migrate")
+    assert place.sql("SELECT version, name, state FROM schema_migration ORDER BY version")[:1] == before
+    assert place.sql("SELECT value FROM custctl_metadata WHERE name = 'environment'") == [("development",)]
 
 
 @pytest.mark.parametrize("number", [7, -3])

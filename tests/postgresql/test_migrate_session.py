@@ -180,6 +180,26 @@ def test_a_block_that_would_end_the_transaction(shop: Workshop, statement: str) 
     shop.ok()
 
 
+@pytest.mark.parametrize(
+    "setting", ["TRANSACTION ISOLATION LEVEL SERIALIZABLE", "LOCAL transaction_isolation = 'repeatable read'"]
+)
+def test_a_script_that_wants_another_kind_of_transaction_is_told_how(shop: Workshop, setting: str) -> None:
+    shop.tables("a")
+    shop.ok()
+    shop.write("0002_t", f"SET {setting};\nINSERT INTO a VALUES (2);\n")
+    error = shop.refused()
+    assert "0002_t.sql:1: statement 1 of 2 failed: " in error
+    assert "must be called before any query" in error
+    assert "put `-- custctl: transaction=off` at the top of the script, and write its transaction there" in error
+    shop.write(
+        "0002_t",
+        f"{OFF}BEGIN ISOLATION LEVEL SERIALIZABLE;\nSET {setting};\n"
+        "INSERT INTO a SELECT 2 WHERE current_setting('transaction_isolation') <> 'read committed';\nCOMMIT;\n",
+    )
+    shop.ok()
+    assert shop.query("SELECT x FROM a ORDER BY x") == [(1,), (2,)]
+
+
 def test_a_script_that_makes_its_transaction_read_only(shop: Workshop) -> None:
     shop.write("0001_a", "SET TRANSACTION READ ONLY;\nSELECT 1;\n")
     error = shop.refused()

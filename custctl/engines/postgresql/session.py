@@ -64,6 +64,11 @@ _NAMED = (
     psycopg.errors.InvalidPassword,
     psycopg.errors.InvalidCatalogName,
 )
+# The journal is read in a script's transaction before its first statement.
+_TRANSACTION_OF_ITS_OWN = (
+    "put `-- custctl: transaction=off` at the top of the script, and write its transaction there: `BEGIN ISOLATION LEVEL"
+    " SERIALIZABLE`, for example, the statements, and `COMMIT`"
+)
 # The settings that limit how long a script takes, by the SQLSTATE with which they end it.
 _LIMITS = {
     "57014": "statement_timeout",
@@ -347,15 +352,17 @@ class PostgresqlScriptSession(ScriptSession):
             where, cause = self._database.at_node(), self._database.scrubbed(error)
             raise self._database.translated(error, where, statement.text) from cause
         except psycopg.Error as error:
-            told = self._of_script_alone(error)
+            told = self._of_script_alone(error, statement)
             if told is None:
                 raise
             raise told from self._database.scrubbed(error)
 
-    def _of_script_alone(self, error: psycopg.Error) -> CustctlError | None:
+    def _of_script_alone(self, error: psycopg.Error, statement: Statement) -> CustctlError | None:
         """Return what an error means in a script; None if it means the same elsewhere."""
         if isinstance(error, _NAMED):
             return CustctlError(words(error))
+        if isinstance(error, psycopg.errors.ActiveSqlTransaction) and first_word(statement.text) == "SET":
+            return MigrationError(words(error), hint=_TRANSACTION_OF_ITS_OWN)
         if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
             return CustctlError(words(error)) if self._made_itself_read_only() else None
         if (setting := _LIMITS.get(error.sqlstate or "")) is not None:
