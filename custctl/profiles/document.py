@@ -56,6 +56,8 @@ class Scalar:
     """A value.
 
     Attributes:
+        text: the value, with its variables replaced.
+        raw: the value as it is in the file.
         variables: names of the variables whose values it contains.
         defaulted: whether a default replaces one of these.
         usable: False if a problem with it is already recorded.
@@ -63,6 +65,7 @@ class Scalar:
 
     text: str
     line: int
+    raw: str = ""
     variables: tuple[str, ...] = ()
     defaulted: bool = False
     null: bool = False
@@ -278,7 +281,7 @@ class _Builder:
 
     def _interpolated(self, raw: str, line: int, *, null: bool) -> Scalar:
         """Return the scalar with its variables replaced; one with a problem is not usable."""
-        scalar = Scalar(raw, line, null=null)
+        scalar = Scalar(raw, line, raw, null=null)
         try:
             if holds_secret(raw):
                 raise _SpoiltError(secret_problem(line, "this value looks like one"))
@@ -301,7 +304,7 @@ class _Builder:
         Raises:
             _SpoiltError: it names a variable that is not set, or one that must stay secret.
         """
-        raw, line = scalar.text, scalar.line
+        raw, line = scalar.raw, scalar.line
         parts: list[str] = []
         names: list[str] = []
         end = length = 0

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from custctl.engines import ENGINES, Engine
 from custctl.profiles.cache_url import has_password, parse_url
-from custctl.profiles.document import Fields, Problem, quote, read_document, secret_problem
+from custctl.profiles.document import Fields, Problem, Scalar, quote, read_document, secret_problem
 from custctl.profiles.hosts import host_fault, same_host
 from custctl.profiles.logins import read_login
 from custctl.profiles.model import (
@@ -305,9 +305,9 @@ class _Schema(Values):
                         self.note(
                             item.line, f"unknown placeholder `{{{unknown}}}` in `{key}`", f"known placeholders: {known}"
                         )
-            if words:
+            if words and words[0] and isinstance(program := items[0], Scalar):
                 # It runs without a shell, which would expand the home folder.
-                words[0] = self.at_home(words[0], items[0].line, key) or ""
+                words[0] = self.at_home(program, key) or ""
             hooks[name] = words
         return hooks
 

@@ -14,8 +14,10 @@ from custctl.support.units import parse_duration
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
-# A variable that a shell would expand, at the start of a part of a path.
-_BARE_VARIABLE = r"(?:^|/)(\$([A-Za-z_][A-Za-z0-9_]*)|%([A-Za-z_]+)%)"
+# A variable that a shell would expand, at the start of a part of a path or of a default.
+_BARE_VARIABLE = r"(?:^|/|:-)(\$([A-Za-z_][A-Za-z0-9_]*)|%([A-Za-z_]+)%)"
+# So that `mysql` is not taken for `mssql`.
+_TYPING_ERROR = 0.85
 
 
 class Values:
@@ -116,14 +118,16 @@ class Values:
 
     def path(self, fields: Fields, path: str, *, required: bool = False) -> str | None:
         """Return the path of a file with `~` and `~user` expanded, or None if there is no usable one."""
-        text = self.text(fields, path, None, required=required)
-        return None if text is None else self.at_home(text, self.lines[path], path)
+        scalar = self._scalar(fields, path, required=required)
+        return None if scalar is None else self.at_home(scalar, path)
 
-    def at_home(self, text: str, line: int, path: str) -> str | None:
+    def at_home(self, scalar: Scalar, path: str) -> str | None:
         """Return a path with a leading `~` replaced by the home folder; None if that is unknown."""
-        if variable := re.search(_BARE_VARIABLE, text):
+        text, line = scalar.text, scalar.line
+        if variable := re.search(_BARE_VARIABLE, scalar.raw):
             bare, name = variable[1], variable[2] or variable[3]
-            self.note(line, f"`{bare}` in `{path}` is not a variable", f"write `${{{name}}}`")
+            hint = f"write `${{{name}}}`" + (f", or `${bare}` for a name with a dollar sign" if variable[2] else "")
+            self.note(line, f"`{bare}` in `{path}` is not a variable", hint)
             return None
         if not text.startswith("~"):
             return text
@@ -142,7 +146,7 @@ class Values:
         known = [str(each) for each in kind]
         if scalar.text in known:
             return kind(scalar.text)
-        close = None if scalar.variables else nearest(scalar.text.lower()[:60], known)
+        close = None if scalar.variables else nearest(scalar.text.lower()[:60], known, _TYPING_ERROR)
         hint = f"did you mean `{close}`?" if close else f"one of {', '.join(f'`{each}`' for each in known)}"
         self.note(scalar.line, f"unknown {path.rpartition('.')[2]}: {scalar.quoted()}", hint)
         return None

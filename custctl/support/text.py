@@ -95,9 +95,13 @@ def plural(count: int, one: str, many: str) -> str:
     return f"{count} {one if count == 1 else many}"
 
 
-def nearest(word: str, known: list[str] | tuple[str, ...]) -> str | None:
-    """Return the known word that `word` probably means, or None."""
+def nearest(word: str, known: list[str] | tuple[str, ...], likeness: float = 0.6) -> str | None:
+    """Return the known word that `word` probably means, or None.
+
+    Args:
+        likeness: how much alike the two must be, from 0 to 1.
+    """
     import difflib
 
-    matches = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    matches = difflib.get_close_matches(word, known, n=1, cutoff=likeness)
     return matches[0] if matches else None

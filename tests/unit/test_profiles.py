@@ -30,6 +30,7 @@ from custctl.profiles import (
 from custctl.support.errors import ExitCode, RefusedError, UsageError
 
 SQLITE = "environment: development\ndatabase: {engine: sqlite, path: x.db}\n"
+ENGINE_NAMES = "one of `sqlite`, `postgresql`, `mssql`"
 SERVER = "environment: test\ndatabase: {engine: postgresql, name: c, nodes: [{name: a, host: localhost}]}\n"
 FULL = """\
 environment: production
@@ -148,6 +149,20 @@ def test_a_home_folder_is_put_in(load: Load, tmp_path: Path) -> None:
         assert "p.yaml:2: cannot find the home folder `~nobody" in refused(load, SQLITE.replace("x.db", path)).message
     for bare, path in (("$HOME", "$HOME/c.db"), ("$USER", "/tmp/$USER/c.db"), ("%HOME%", "'%HOME%/c.db'")):
         assert f"`{bare}` in `database.path` is not a variable" in refused(load, SQLITE.replace("x.db", path)).message
+
+
+def test_a_path_may_have_a_dollar_sign(load: Load, tmp_path: Path) -> None:
+    hint = refused(load, SQLITE.replace("x.db", "$data/c.db")).hint
+    assert "write `${data}`, or `$$data` for a name with a dollar sign" in str(hint)
+    for path in ("$$data/c.db", "${ABSENT:-$$data}/c.db", "${AT}/c.db"):
+        assert load(SQLITE.replace("x.db", f"'{path}'"), AT="$data").database.path == tmp_path / "$data" / "c.db"
+    message = refused(load, SQLITE.replace("x.db", "'${ABSENT:-$HOME}/c.db'")).message
+    assert "`$HOME` in `database.path` is not a variable" in message
+    profile = load(SERVER.replace("name: c,", "name: c, tls_ca: $$a/ca.pem, hooks: {fence: [/srv/$$bin/fence]},"))
+    assert (profile.database.tls_ca, profile.database.hooks) == (
+        tmp_path / "$a" / "ca.pem",
+        {"fence": ["/srv/$bin/fence"]},
+    )
 
 
 # What means nothing
@@ -476,6 +491,11 @@ def test_values_of_variables_are_not_shown(load: Load) -> None:
         (SQLITE.replace("development", "null"), "`environment` is empty", ""),
         (SQLITE.replace("development", "true"), "unknown environment: `true`", "one of `development`"),
         (SQLITE.replace("sqlite", "postgres"), "unknown engine: `postgres`", "did you mean `postgresql`?"),
+        (SQLITE.replace("sqlite", "sqlite3"), "unknown engine: `sqlite3`", "did you mean `sqlite`?"),
+        *(
+            (SQLITE.replace("sqlite", other), f"unknown engine: `{other}`", ENGINE_NAMES)
+            for other in ("mysql", "mariadb", "pgsql", "sqlserver", "mssql+pyodbc")
+        ),
         (SQLITE.replace("x.db", "':memory:'"), "not `:memory:`", ""),
         (SQLITE.replace("x.db", "':MEMORY:'"), "not `:MEMORY:`", ""),
         (SQLITE.replace("x.db", "'sqlite:///x.db'"), "not `sqlite:///x.db`", ""),

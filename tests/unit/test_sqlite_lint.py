@@ -108,6 +108,7 @@ CLEAN = [
     "CREATE VIRTUAL TABLE s USING fts5 (a); REPLACE INTO s VALUES (1)",
     "CREATE TEMP TABLE IF NOT EXISTS t (a); DELETE FROM t; DROP TABLE temp.t",
     "CREATE TABLE t (a); REINDEX t",
+    "CREATE TABLE IF NOT EXISTS t (a); CREATE INDEX i ON t (a); REINDEX i; REINDEX main.I",
     "CREATE TABLE other.t (a); DELETE FROM other.t; DELETE FROM temp.u",
     *(
         f"CREATE TABLE t (a); UPDATE OR {deed} t SET a = 1"

@@ -78,7 +78,7 @@ class _Linter(Linter):
 
     def reindex(self, reader: Reader) -> None:
         name = reader.name()
-        if name is not None and self._is_own(name):
+        if name is not None and (self._is_own(name) or ("index", name.folded) in self._made):
             return
         what = f"`{name.shown}`" if name else "every index"
         self._report("create-index-locks", f"all writers wait while {what} is rebuilt")
