@@ -72,6 +72,8 @@ class Observation:
         configured: when the node last read its settings.
         waits_for_standbys: whether commits wait by default for synchronous standbys, if there are any, and no role or
             database overrides that.
+        waits_for_replay: whether it then waits until they have replayed a commit.
+        keeps_password: whether a standby's settings hold the password with which it receives.
         replay_paused: whether somebody has paused its replay.
         apply_delay: seconds that a standby is configured to wait before it replays a commit.
         prepared: the number of open prepared transactions.
@@ -104,6 +106,8 @@ class Observation:
     recorded_at: datetime | None = None
     configured: datetime | None = None
     waits_for_standbys: bool = False
+    waits_for_replay: bool = False
+    keeps_password: bool = False
     replay_paused: bool = False
     apply_delay: float = 0.0
     prepared: int = 0

@@ -153,6 +153,7 @@ class Topology:
             told.extend(self._troubles(node, found))
         if self.primary is not None:
             told.extend(_troubles_of_primary(*self.primary))
+            told.extend(self._late_confirmations(*self.primary))
         return [*told, *self.troubles]
 
     def _troubles(self, node: Node, found: Observation) -> Iterator[str]:
@@ -177,6 +178,22 @@ class Topology:
         elif found.lag > self.max_lag:
             yield f"`{node.name}` is {found.lag:.1f} s behind, more than {self.max_lag:g} s"
 
+    def _late_confirmations(self, node: Node, found: Observation) -> Iterator[str]:
+        """Report commits that wait until a standby that is delayed on purpose has replayed them."""
+        wanted = parse_synchronous(found.synchronous)
+        if wanted is None or not (found.waits_for_standbys and found.waits_for_replay):
+            return
+        delays = {seen.name: seen.apply_delay for _, seen in self.standbys if seen.apply_delay}
+        confirming = [each.name for each in found.attached if each.sync_state in ("sync", "quorum")]
+        late = sorted(delays[name] for name in confirming if name in delays)
+        missing = wanted.count - (len(confirming) - len(late))
+        # Of a list by priority, only the standbys that commits wait for are `sync`.
+        if 0 < missing <= len(late):
+            yield (
+                f"commits on `{node.name}` wait {format_duration(late[missing - 1])}: `synchronous_commit` is `remote_apply`, and"
+                f" too few standbys of `{found.synchronous}` replay without a delay"
+            )
+
     def remarks(self) -> list[str]:
         """Return what else a person should know; does not affect the health."""
         delayed = [(node, found) for node, found in self.standbys if found.apply_delay]
@@ -184,6 +201,12 @@ class Topology:
             *(
                 f"`{node.name}` replays {format_duration(found.apply_delay)} late on purpose (`recovery_min_apply_delay`)"
                 for node, found in delayed
+            ),
+            *(
+                f"`{node.name}` keeps a password in `primary_conninfo`, which its server logs when the setting changes:"
+                " use a password file instead (`passfile=`)"
+                for node, found in self.standbys
+                if found.keeps_password
             ),
             *self._record_in_words(),
             *self.notes,

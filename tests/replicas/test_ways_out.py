@@ -140,6 +140,21 @@ def test_a_delayed_standby_is_told_of_and_is_no_fault(site: Inside, cluster: Clu
     assert {row["node"]: row["delay_s"] for row in shown["items"]} == {"a": 0, "b": 3600, "c": 0}
 
 
+def test_commits_that_wait_for_a_delayed_standby_are_a_fault(site: Inside, cluster: Cluster) -> None:
+    _delay(cluster, "b", "1h")
+    _set(cluster, "a", "synchronous_commit = remote_apply")
+    for node in "abc":
+        _set(cluster, node, "synchronous_standby_names = 'b'")
+    wait_until(
+        lambda: cluster.sql("SELECT sync_state FROM pg_stat_replication WHERE application_name = 'b'") == [("sync",)],
+        "the standby to confirm commits",
+    )
+    judged = site.run("replica", "status", "--check")
+    assert judged.code == 12
+    assert "commits on `a` wait 1h: `synchronous_commit` is `remote_apply`" in judged.err
+    assert "commits on `a` wait 1h" in _doctor(site)["replicas"]["value"]
+
+
 def test_a_switchover_beside_a_delayed_standby_does_not_wait_for_it(site: Inside, cluster: Cluster) -> None:
     _delay(cluster, "c", "1h")
     add_customers(cluster)

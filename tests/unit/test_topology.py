@@ -163,6 +163,49 @@ def test_commits_that_wait_for_standbys_that_are_not_there(
     assert missing_confirmations(NODES[0], replace(found, role=Role.STANDBY)) is None
 
 
+@pytest.mark.parametrize(
+    ("told", "states", "delays", "waits"),
+    [
+        ("b", ("sync", "potential"), {"b": 60.0}, "1m"),
+        ("FIRST 1 (b, c)", ("sync", "potential"), {"b": 60.0}, "1m"),
+        ("FIRST 1 (b, c)", ("sync", "potential"), {"c": 60.0}, None),
+        ("ANY 1 (b, c)", ("quorum", "quorum"), {"b": 60.0}, None),
+        ("ANY 1 (b, c)", ("quorum", "quorum"), {"b": 60.0, "c": 5.0}, "5s"),
+        ("ANY 2 (b, c)", ("quorum", "quorum"), {"b": 60.0}, "1m"),
+        ("ANY 2 (b, c)", ("quorum", "quorum"), {"b": 60.0, "c": 5.0}, "1m"),
+        # Another trouble is told then.
+        ("ANY 2 (b, c)", ("quorum", "async"), {"b": 60.0}, None),
+        # This login may not see who confirms.
+        ("b", (None, None), {"b": 60.0}, None),
+        ("", ("async", "async"), {"b": 60.0}, None),
+    ],
+)
+def test_commits_that_wait_for_a_delayed_standby(
+    told: str, states: tuple[str | None, ...], delays: dict[str, float], waits: str | None
+) -> None:
+    attached = tuple(Attached(name, state) for name, state in zip("bc", states, strict=True))
+    primary = replace(
+        PRIMARY, synchronous=told, waits_for_standbys=True, waits_for_replay=True, attached=attached, environment=None
+    )
+    standbys = {name: replace(STANDBY, name=name, synchronous=told, apply_delay=delays.get(name, 0.0)) for name in "bc"}
+    found = topology(a=primary, **standbys)
+    if waits is None:
+        assert (found.health, found.reasons()) == (Health.HEALTHY, [])
+    else:
+        [reason] = found.reasons()
+        assert reason.startswith(f"commits on `a` wait {waits}: `synchronous_commit` is `remote_apply`, and too few")
+    # Otherwise a commit is confirmed as soon as it is on the standby's disk.
+    assert topology(a=replace(primary, waits_for_replay=False), **standbys).reasons() == []
+    assert topology(a=replace(primary, waits_for_standbys=False), **standbys).reasons() == []
+
+
+def test_a_password_in_a_standbys_settings_is_remarked_on() -> None:
+    found = topology(b=replace(STANDBY, keeps_password=True))
+    [remark] = found.remarks()
+    assert remark.startswith("`b` keeps a password in `primary_conninfo`")
+    assert found.health is Health.HEALTHY
+
+
 def test_a_row_for_each_node() -> None:
     leading = replace(PRIMARY, attached=(Attached("b", "sync"), Attached("c", "async"), Attached("c", "sync")))
     delayed = replace(STANDBY, name="c", lag=None, replayed=400, apply_delay=60.0, source="a:5432")
