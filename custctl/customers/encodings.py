@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import IO
@@ -47,6 +48,12 @@ _CANDIDATES = (
 
 # A cell of kana and Chinese characters: letters beside them are bytes of another encoding, half-width kana too.
 _JAPANESE = re.compile(rb"(?:[0-9 ]|[\x81-\x9f\xe0-\xea][\x40-\x7e\x80-\xfc])+")
+# The other encodings of East Asia, whose characters are pairs of bytes. They overlap, so only many characters are
+# evidence; they exclude the encodings with one byte a character, whose words are of odd length as often as not.
+_PAIR = re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]")
+_PAIRS_ONLY = re.compile(rb"(?:[ -~]|[\x81-\xfe][\x40-\x7e\x80-\xfe])+")
+_ENOUGH_PAIRS = 40
+_NEARLY_ALL, _SOME = 0.95, 0.1  # shares of the pairs
 _READ_NEARLY_ALL = ("mac_roman", "cp850")
 
 
@@ -94,7 +101,34 @@ def fitting_encoding(file: IO[bytes], assumed: str) -> tuple[str, str] | None:
         japanese = sum(map(bool, map(_JAPANESE.fullmatch, cells)))
         if assumed != "cp932" and japanese >= _FIT * len(cells):
             return "cp932", "Japanese Windows"
+        return _east_asian(cells, assumed) or found
     return found
+
+
+def _east_asian(cells: Sequence[bytes], assumed: str) -> tuple[str, str] | None:
+    """Return the encoding of Korean, Chinese or Japanese text, by which pairs of bytes are frequent; None if unclear."""
+    whole = [cell for cell in cells if _PAIRS_ONLY.fullmatch(cell)]
+    pairs: list[bytes] = [pair for cell in whole for pair in _PAIR.findall(cell)]
+    if len(whole) < _FIT * len(cells) or len(pairs) < _ENOUGH_PAIRS:
+        return None
+
+    def share(first: int, last: int, trail: int = 0xA1) -> float:
+        """Return the share of pairs whose first byte is in a range, and whose second one is not below `trail`."""
+        return sum(first <= pair[0] <= last and pair[1] >= trail for pair in pairs) / len(pairs)
+
+    if share(0xA1, 0xFE) < _NEARLY_ALL:
+        # Big5 alone has second bytes of ASCII as well. The first ones are those of its frequent characters.
+        is_big5 = share(0xA4, 0xC6, 0x40) >= _FIT and share(0xA4, 0xC6) >= _SOME
+        found = ("cp950", "Traditional Chinese Windows") if is_big5 else None
+    elif share(0xB0, 0xC8) >= _NEARLY_ALL:
+        found = "cp949", "Korean Windows"
+    elif share(0xA4, 0xA5) >= _SOME:
+        found = "euc_jp", "Japanese EUC"  # kana, which other countries do not use
+    elif share(0xD0, 0xD7) >= _SOME:
+        found = "gb18030", "Simplified Chinese"  # frequent there, and rare in Japanese
+    else:
+        found = None
+    return found if found is not None and found[0] != assumed else None
 
 
 def _is_utf8(word: bytes) -> bool:
