@@ -87,6 +87,10 @@ class Reads:
         """Return how many of some reads each node has served."""
         return Counter(self.get()["node"] for _ in range(times))
 
+    def replicas(self, times: int) -> set[str]:
+        """Return the replicas that have served some reads; on a busy machine the primary serves a few."""
+        return set(self.nodes(times)) - {"a"}
+
     def accepted(self) -> dict[str, int]:
         """Return how many connections each node has had so far."""
         return {name: proxy.stats.accepted for name, proxy in self.proxies.items()}

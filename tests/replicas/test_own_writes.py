@@ -92,7 +92,7 @@ def test_a_replica_serves_again_when_it_has_come_so_far(reads: Reads) -> None:
     assert reads.get()["node"] == "a"
     reads.cluster.resume_replay("b")
     reads.cluster.wait_streaming("b")
-    assert reads.nodes(4) == {"b": 4}
+    assert reads.replicas(4) == {"b"}
 
 
 def test_what_others_write_need_not_be_seen(reads: Reads) -> None:
@@ -262,7 +262,7 @@ def test_a_replica_of_an_earlier_epoch_does_not_serve(reads: Reads) -> None:
     # Behind the fork a position says nothing of what is there.
     reads.know(epoch=2, position=1)
     reads.cluster.wait_streaming("c")
-    assert reads.nodes(8) == {"c": 8}
+    assert reads.replicas(8) == {"c"}
 
 
 def test_a_former_primary_that_came_back_is_not_written_to(reads: Reads) -> None:
