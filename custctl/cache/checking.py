@@ -25,6 +25,9 @@ _LOGIN = (
 )
 _CLUSTER = "it is a node of a Cluster: start `cache.url` with `redis+cluster`"
 _HINTS = {
+    # Only for a URL without a user: with one, a login is sent.
+    "NOAUTH": "name a user in `cache.url`, for example `default`, as in `rediss://default@cache.internal`; then store the"
+    " password with `custctl credential set --for cache`",
     "NOPERM": "grant the user its rights: `ACL SETUSER {user} ~custctl:* +@all -@admin`",
     NO_DATABASE: "correct the number at the end of `cache.url`, or raise `databases` on the server",
     "MISCONF": "the server could not save its data: check its log, its disk and its folder",

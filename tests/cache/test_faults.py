@@ -222,6 +222,10 @@ def test_a_login_is_required(shop: Shop) -> None:
     shop.server.call("CONFIG", "SET", "requirepass", "secret")
     try:
         check_works(shop)
+        status = shop.ada.run("cache", "status", "-o", "json")
+        assert status.code == 4
+        # Without a user, there is no login to check.
+        assert "name a user in `cache.url`" in status.error["hint"]
     finally:
         from custctl.cache.wire import Wire
 
