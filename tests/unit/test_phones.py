@@ -24,10 +24,11 @@ LONDON = "+44 20 7946 0199"
     ("typed", "phone"),
     [
         # How it begins, with and without its country code.
-        *((typed, LONDON) for typed in ("+44", "0044", "442", "4420794", "207", "0044 20", "020 79", "+44(0)2079")),
+        *((typed, LONDON) for typed in ("+44", "0044", "442", "4420794", "207", "0207", "0044 20", "020 79", "+44(0)2079")),
         # Its last digits, which may begin with zeros.
         *((typed, LONDON) for typed in ("0199", "60199", "946-0199")),
         ("0044", "+1 212 555 0044"),
+        ("0199", "+442079460199"),
         # All of it, however it is grouped.
         *((typed, LONDON) for typed in ("+44 20 7946 0199", "00442079460199", "(020) 79 46 01 99", "+44 (0)20/7946-0199")),
         ("504871236", "+48 504 871 236"),
@@ -49,6 +50,7 @@ def test_a_phone_is_found_by_what_people_type_of_it(typed: str, phone: str) -> N
     ("typed", "phone"),
     [
         ("44", "+1 212 555 0144"),
+        ("044", LONDON),
         ("199", LONDON),
         # The groups of another phone, in another order.
         ("20 7946 0199", "+44 20 0199 7946"),
@@ -59,7 +61,9 @@ def test_a_phone_is_found_by_what_people_type_of_it(typed: str, phone: str) -> N
         ("+7 912 345 67 89", "1 8 912 345 67 89"),
         # A few digits are too few to be all of a phone but its country code.
         ("+44 123456", "123456"),
-        # Only `8` is left out.
+        # Only `8` is left out, and nothing behind it.
+        ("8 912 345 67 89", LONDON),
+        ("8 912 345 67 89", "+7 812 345 67 89"),
         ("7 912 345 67 89", "+44 912 345 67 89"),
     ],
 )
@@ -75,6 +79,9 @@ def test_another_phone_is_not_found(typed: str, phone: str) -> None:
         ("20 7946 0199", f"{LONDON} x5", False),
         ("020 7946 0199", f"{LONDON} Durchwahl 5", False),
         ("+44 20 79460199", "+44 20 79460199 poste 5", True),
+        ("+49 30 23125 417", "+49 30 23125 417 Apparat 5", True),
+        ("+44 20 7946 0199", "20 7946 0199 ext 5", True),
+        ("+48 504 871 236", "504 871 236 ext. 7", True),
         ("00442079460199", f"{LONDON} ext. 5", False),
         ("00 442 079 40199", "+44 20 794 0199 ext. 5", False),
         ("01632960814", "01632 960814 ext 203", False),

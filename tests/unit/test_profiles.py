@@ -10,8 +10,10 @@ import tempfile
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,6 +55,21 @@ database:
 cache: {url: rediss://cache.internal:6380/0, ttl: 10m}
 seed: [reference]
 """
+
+EVERYTHING = (
+    FULL.replace("max_lag: 5s", "max_lag: 5s, experimental: true").replace(
+        "ttl: 10m", "ttl: 1h, tls_ca: /etc/cache.pem, encrypt: true"
+    )
+    + """\
+identity: {provider: scim, url: https://idp.internal/scim, on_delete: disable, timeout: 3s, tls_ca: /etc/idp.pem}
+login:
+  issuer: https://login.internal
+  client_id: custctl
+  scopes: [openid, profile]
+  claim: teams
+  roles: {support: [helpdesk, phone], admin: [dba]}
+"""
+)
 
 Load = Callable[..., Profile]
 
@@ -119,6 +136,19 @@ def test_defaults_of_a_server(load: Load) -> None:
     assert (database.name, database.schema, database.nodes[0].port) == ("customers", "dbo", 1433)
     assert (database.tls, database.auth) == (Tls.VERIFY_FULL, Auth.PASSWORD)
     assert profile.origins["database.tls"] == "default"
+    assert (database.connect_timeout, database.statement_timeout) == (5.0, 30.0)
+
+
+def test_settings_of_a_server_other_than_the_defaults(load: Load) -> None:
+    text = FULL.replace("connect_timeout: 5s", "connect_timeout: 7s").replace("timeout: 30s", "timeout: 0s")
+    text = text.replace("max_lag: 5s", "max_lag: 1500ms, experimental: true").replace(
+        "ttl: 10m", "ttl: 1h, encrypt: true"
+    )
+    profile = load(text.replace("reads: replica", "reads: primary"))
+    database = profile.database
+    assert (database.connect_timeout, database.statement_timeout, database.reads) == (7.0, 0.0, "primary")
+    assert database.replication == ("availability-group", "ag_customers", 1.5, True)
+    assert profile.cache == ("rediss://cache.internal:6380/0", 3600.0, None, True)
 
 
 def test_sql_server_is_never_spoken_to_in_the_clear(load: Load) -> None:
@@ -250,6 +280,7 @@ def test_a_profile_s_nodes_are_at_places_of_their_own(places: list[tuple[str, in
         (SERVER.replace("host: localhost", "host: a..b"), "is not a host name or address"),
         (SERVER.replace("host: localhost", "host: -a"), "is not a host name or address"),
         (SERVER.replace("localhost", f"{'a' * 64}.internal"), "is not a host name or address"),
+        (SERVER.replace("localhost", "'/run/postgresql;user=x'"), "is not a host name or address"),
         (SERVER.replace("localhost", "'fe80::1%eth0;user=x'"), "is not a host name or address"),
         (SERVER.replace("host: localhost", "host: db/x"), "is not a host name or address"),
         (SERVER.replace("host: localhost", "host: $DB_HOST"), "is not a host name or address"),
@@ -296,6 +327,7 @@ def test_what_looks_odd_and_means_something(load: Load) -> None:
     )
     assert load(SERVER.replace("name: c,", "name: 123, user: 1e3, tls: off,")).database.name == "123"
     assert load(SERVER.replace("name: c,", "name: no,")).database.name == "no"
+    assert load(SERVER.replace("name: c,", "name: 'a\u00a0b',")).database.name == "a\u00a0b"
     assert load(SERVER.replace("host: localhost", "host: 'fe80::1%eth0'")).database.nodes[0].host == "fe80::1%eth0"
     assert load(SERVER.replace("localhost", "a" * 63)).database.nodes[0].host == "a" * 63
     assert load(SERVER.replace("host: localhost", "host: db_1.internal., port: '5433'")).database.nodes[0].port == 5433
@@ -363,6 +395,40 @@ def test_settings_tell_every_value_and_its_origin(load: Load) -> None:
     assert settings["database.nodes.0.port"] == (6000, "default of ${DB_PORT} in profiles/p.yaml:2")
     assert settings["database.connect_timeout"] == ("5s", "default")
     assert "cache.url" not in settings
+
+
+def _flat(key: str, value: Any) -> dict[str, Any]:
+    """Return the values of a tree by their dotted keys; a list of texts is one value."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        value = {str(index): each for index, each in enumerate(value)}
+    if not isinstance(value, dict):
+        return {key: value}
+    return {path: held for name in value for path, held in _flat(f"{key}.{name}".lstrip("."), value[name]).items()}
+
+
+@pytest.mark.parametrize("text", [EVERYTHING, f"{SQLITE.replace('x.db', '/srv/x.db')}seed: [reference]\n"])
+def test_settings_show_all_that_is_written_in_a_profile(load: Load, text: str) -> None:
+    shown = {each.key: each.value for each in load(text).settings()}
+    written = _flat("", yaml.load(text, Loader=yaml.BaseLoader))
+    assert {key: shown[key] if isinstance(shown[key], list) else str(shown[key]) for key in written} == written
+
+
+@pytest.mark.parametrize(
+    ("database", "scopes", "shown"),
+    [
+        ("engine: postgresql, auth: oauth", "[openid]", True),
+        ("engine: postgresql, auth: integrated", "[openid]", False),
+        ("engine: mssql, auth: entra", "['https://database.windows.net/.default', profile]", True),
+        ("engine: mssql, auth: entra", "[profile]", False),
+        ("engine: mssql, auth: integrated", "['https://database.windows.net/.default']", False),
+    ],
+)
+def test_whether_a_database_receives_the_access_token(load: Load, database: str, scopes: str, shown: bool) -> None:
+    text = f"environment: test\ndatabase: {{{database}, nodes: [{{host: h}}]}}\n"
+    login = f"login: {{issuer: https://login.internal, client_id: c, scopes: {scopes}, roles: {{admin: dba}}}}\n"
+    assert load(text + login).shows_access_token == shown
+    if "oauth" not in database:
+        assert not load(text).shows_access_token
 
 
 def test_a_node_tells_where_patroni_listens(load: Load) -> None:
@@ -462,12 +528,14 @@ def test_values_of_variables_are_not_shown(load: Load) -> None:
         ),
         (SQLITE + "seed: []\nseed: []\n", "profiles/p.yaml:4: `seed` is duplicated, first used in line 3", ""),
         (SQLITE + "seed: reference\n", "profiles/p.yaml:3: `seed` must be a list, not a single value", ""),
+        (SQLITE + "seed: {a: b}\n", "`seed` must be a list, not a mapping", ""),
         (SQLITE + "seed: [[a]]\n", "`seed` must be a list of single values, not of lists", ""),
         (SQLITE + "seed: [a, a]\n", "`seed` names a set twice", ""),
         (SQLITE + "seed: [../a]\n", "the name of a seed set", ""),
         (SQLITE + "seed: [~]\n", "`seed` contains an empty value", ""),
         (SQLITE + "cache:\n", "`cache` is empty", "remove the key"),
         (SQLITE + "cache: x\n", "`cache` must be a mapping, not a single value", ""),
+        (SQLITE + "cache: [x]\n", "`cache` must be a mapping, not a list", ""),
         (SQLITE + "cache: {url: http://x}\n", "`cache.url` is not the URL", "rediss://"),
         (SQLITE + "cache: {url: 'redis://h:99999'}\n", "`cache.url` is not the URL", ""),
         (SQLITE + "cache: {url: 'redis://[x'}\n", "`cache.url` is not the URL", ""),
@@ -486,6 +554,7 @@ def test_values_of_variables_are_not_shown(load: Load) -> None:
         ("environment: test\ndatabase: {engine: sqlite}\n", "profiles/p.yaml:2: `database.path` is missing", ""),
         ("environment: test\ndatabase: {path: x}\n", "`database.engine` is missing", ""),
         ("environment: test\ndatabase: {engine: mssql}\n", "`database.nodes` is missing", ""),
+        (SERVER.replace(", host: localhost", ""), "`database.nodes.0.host` is missing", ""),
         (SQLITE.replace("development", "prodction"), "unknown environment: `prodction`", "did you mean `production`?"),
         (SQLITE.replace("development", "[test]"), "`environment` must be a single value, not a list", ""),
         (SQLITE.replace("development", "null"), "`environment` is empty", ""),
@@ -612,6 +681,7 @@ def test_syntax_errors_have_line_and_column(load: Load, text: str, place: str) -
         (SQLITE.encode() + b"---\na: 1\n", "p.yaml:3: a profile is one YAML document"),
         (b"a: &x [1]\nb: *x\n", "p.yaml:2: a profile must not use YAML aliases"),
         (b"&a [*a]\n", "must not use YAML aliases"),
+        (b"environment: &a test\ndatabase: *a\n", "p.yaml:2: a profile must not use YAML aliases"),
         (b"seed: !!python/object/apply:os.system [id]\n", "must not use YAML tags"),
         (b"? [a]\n: b\n", "a key must be a plain word"),
     ],
