@@ -27,7 +27,8 @@ WORKERS = """
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0; SET min_parallel_index_scan_size = 0
 """
-IDS = (-5, 1, 2, 19_995, 19_996, 20_002, 20_003, 59_995, 79_995, 79_996, 10**12, 2**63 - 1)
+# On both sides of the ends of ranges: with so many ids in the first one, the second one ends 70,000 behind it for a page of 13.
+IDS = (-5, *range(1, 7), 19_995, 19_996, 20_002, 20_003, 89_995, 89_996, 10**12, 2**63 - 1)
 
 pytestmark = pytest.mark.parametrize("engine_project", list(installations()), indirect=True)
 
@@ -95,7 +96,7 @@ def test_pages_are_whole_where_ids_are_far_apart(engine_project: EngineProject, 
     rows = ", ".join(f"({at}, 'e{at}@example.com', 'A', 'Frequent', '555 0100')" for at in IDS)
     columns = "id, email, first_name, last_name, phone"
     engine_project.sql(f"INSERT INTO customer ({columns}) OVERRIDING SYSTEM VALUE VALUES {rows}")
-    for limit in (2, 3, 5, 20):
+    for limit in (2, 3, 5, 13, 20):
         assert list(_found(database, text, limit)) == sorted(IDS), limit
 
 
