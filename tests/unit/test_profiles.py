@@ -941,10 +941,13 @@ def test_each_provider_has_its_keys(load: Load, tmp_path: Path) -> None:
     assert (scim.timeout, scim.tls_ca, scim.is_local) == (3.0, tmp_path / "ca.pem", False)
     cognito = load(f"{SQLITE}identity: {{provider: cognito, pool: eu-west-1_AbCdEfGhI}}\n").identity
     assert (cognito.pool, cognito.region, cognito.endpoint) == ("eu-west-1_AbCdEfGhI", "eu-west-1", None)
+    text = "{provider: cognito, pool: eu-west-1_AbCdEfGhI, region: eu-west-2}"
+    assert load(f"{SQLITE}identity: {text}\n").identity.region == "eu-west-2"
     auth0 = load(
         f"{SQLITE}identity: {{provider: auth0, domain: acme.eu.auth0.com, connection: customers, client_id: abc}}\n"
     )
     assert (auth0.identity.domain, auth0.identity.connection) == ("acme.eu.auth0.com", "customers")
+    assert auth0.identity.timeout == 10.0
     shown = {each.key: each.value for each in auth0.settings()}
     assert shown["identity.provider"] == "auth0"
     assert shown["identity.on_delete"] == "delete"
