@@ -64,7 +64,7 @@ def test_headers_match_and_cells_are_read_by_type(company: Place) -> None:
     )
     done = company.ok("customer", "import", "typed.csv")
     assert "ignored, no field matches: `nope`" in done.err
-    assert "ignored, managed by the database: `Blob`" in done.err
+    assert "ignored, an import does not set: `Blob`" in done.err
     row = company.json("customer", "get", "typed@example.com")
     assert {name: row[name] for name in SET} == {name: value for name, (_, value) in SET.items()}
 

@@ -570,7 +570,7 @@ def test_a_file_from_a_shop_system_goes_in_out_and_in_again(ready: Project, migr
         side.unlink()
     with_schema(ready, migrated_file)
     result = ready.ok("customer", "import", out)
-    assert "ignored, managed by the database: `id`, `version`, `created_at`, `updated_at`" in result.err
+    assert "ignored, an import does not set: `id`, `version`, `created_at`, `updated_at`" in result.err
     assert customers(ready) == before
     assert len(before) == 4
 

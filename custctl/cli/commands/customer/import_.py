@@ -194,7 +194,7 @@ def _say_left_out(context: Context, kept: list[str], left_out: list[str]) -> Non
         more = f" and {len(left_out) - 20} more" if len(left_out) > 20 else ""
         context.console.note(f"ignored, no field matches: {names}{more}")
     if kept:
-        context.console.note(f"ignored, managed by the database: {', '.join(f'`{name}`' for name in kept)}")
+        context.console.note(f"ignored, an import does not set: {', '.join(f'`{name}`' for name in kept)}")
 
 
 def _show(
