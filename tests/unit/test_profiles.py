@@ -746,6 +746,7 @@ def test_an_unreadable_file(load: Load, tmp_path: Path) -> None:
         'cache: {url: "redis://u:${X}@h"}',
         'cache: {url: "${X_URL}"}',
         'seed: ["${DB_PASSWORD}"]',
+        'seed: ["${X_URL}"]',
         "environment: 'postgresql://u:hunter2@h/db'",
         "seed: [Server=h;Pwd=hunter2]",
     ],
