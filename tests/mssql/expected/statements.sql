@@ -83,6 +83,15 @@ WHERE schema_migration.version = ?
 GO
 INSERT INTO [dbo].schema_migration (version, name, description, kind, checksum, script, state, statements_applied, statements_total, in_flight, error, started_at, finished_at, duration_ms, applied_by, tool_version) OUTPUT inserted.id VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, CAST(? AS DATETIME2(3)), CAST(SYSUTCDATETIME() AS DATETIME2(3)), ?, ?, ?)
 GO
+SELECT schema_migration.id, schema_migration.version, schema_migration.name, schema_migration.description, schema_migration.kind, schema_migration.checksum, schema_migration.script, schema_migration.state, schema_migration.statements_applied, schema_migration.statements_total, schema_migration.in_flight, schema_migration.error, schema_migration.started_at, schema_migration.finished_at, schema_migration.duration_ms, schema_migration.applied_by, schema_migration.tool_version
+FROM [dbo].schema_migration ORDER BY schema_migration.id
+GO
+SELECT custctl_metadata.name, custctl_metadata.value
+FROM [dbo].custctl_metadata
+WHERE custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN (schema_migration.version <= 5) THEN schema_migration.version WHEN (schema_migration.name = 'migrations/0006_create_customer_words.sql') THEN 6 WHEN (schema_migration.name = 'migrations/0007_create_customer_account.sql') THEN 7 WHEN (schema_migration.name = 'migrations/0008_add_audit_login.sql') THEN 8 END) AS NVARCHAR(20)) AS max_1
+FROM [dbo].schema_migration
+WHERE schema_migration.state IN ('applied', 'baseline')
+GO
 SELECT c.name, COALESCE(b.name, t.name) AS word, c.max_length, c.[precision], c.[scale], c.is_nullable, c.is_computed,
        c.is_identity, c.default_object_id, CAST(COLLATIONPROPERTY(c.collation_name, 'CodePage') AS INT) AS code_page
   FROM sys.columns AS c
@@ -95,9 +104,6 @@ DECLARE @name NVARCHAR(255) = N'custctl:…:' + CAST(DB_ID() AS NVARCHAR(10)); E
 GO
 
 -- custctl migrate status
-SELECT schema_migration.id, schema_migration.version, schema_migration.name, schema_migration.description, schema_migration.kind, schema_migration.checksum, schema_migration.script, schema_migration.state, schema_migration.statements_applied, schema_migration.statements_total, schema_migration.in_flight, schema_migration.error, schema_migration.started_at, schema_migration.finished_at, schema_migration.duration_ms, schema_migration.applied_by, schema_migration.tool_version
-FROM [dbo].schema_migration ORDER BY schema_migration.id
-GO
 SELECT custctl_metadata.name, custctl_metadata.value
 FROM [dbo].custctl_metadata
 WHERE custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN (schema_migration.version <= 5) THEN schema_migration.version WHEN (schema_migration.name = 'migrations/0006_create_customer_words.sql') THEN 6 WHEN (schema_migration.name = 'migrations/0007_create_customer_account.sql') THEN 7 WHEN (schema_migration.name = 'migrations/0008_add_audit_login.sql') THEN 8 END) AS NVARCHAR(20)) AS max_1
@@ -359,12 +365,6 @@ WHERE custctl_metadata.name = 'epoch') AS epoch, (SELECT custctl_metadata.value
 FROM [dbo].custctl_metadata
 WHERE custctl_metadata.name = 'own_fields') AS own_fields
 FROM [dbo].customer JOIN (SELECT TOP (CAST(? AS BIGINT)) 0 AS lane, id FROM [dbo].[customer] WHERE (CHARINDEX(?, search_words) > 0) AND id > ? ORDER BY id) AS hit ON customer.id = hit.id ORDER BY hit.lane, hit.id
-GO
-SELECT custctl_metadata.name, custctl_metadata.value
-FROM [dbo].custctl_metadata
-WHERE custctl_metadata.name IN ('environment', 'epoch', 'database_id', 'deferred_indexes', 'own_fields') UNION ALL SELECT 'schema_version', CAST(max(CASE WHEN (schema_migration.version <= 5) THEN schema_migration.version WHEN (schema_migration.name = 'migrations/0006_create_customer_words.sql') THEN 6 WHEN (schema_migration.name = 'migrations/0007_create_customer_account.sql') THEN 7 WHEN (schema_migration.name = 'migrations/0008_add_audit_login.sql') THEN 8 END) AS NVARCHAR(20)) AS max_1
-FROM [dbo].schema_migration
-WHERE schema_migration.state IN ('applied', 'baseline')
 GO
 
 -- custctl customer history 7
