@@ -74,8 +74,8 @@ def _word(chunk: str) -> Need:
 
 
 def _initials(need: Need) -> list[str]:
-    words = [terms[0].text for terms in need if len(terms) == 1]
-    return [word for word in words if word.isalpha() and len(word) in _INITIALS]
+    lone = [terms[0].text for terms in need if len(terms) == 1]
+    return [word for word in lone if word.isalpha() and len(word) in _INITIALS]
 
 
 def _divided(word: str) -> list[tuple[Term, ...]]:

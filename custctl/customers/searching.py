@@ -58,10 +58,10 @@ def chunks(text: str) -> list[str]:
     return _CHUNK.findall(re.sub(_SCHEME, "", text))
 
 
-def pieces(chunks: Iterable[str]) -> Iterator[str | list[str]]:
+def pieces(said: Iterable[str]) -> Iterator[str | list[str]]:
     """Yield each word, and the adjacent groups of a number as a list."""
     groups: list[str] = []
-    for chunk in chunks:
+    for chunk in said:
         plain = folded(chunk).translate({ord("\u2010"): "-"})
         if _PHONE.fullmatch(plain) or _PHONE.fullmatch(chunk):
             groups.append(plain)

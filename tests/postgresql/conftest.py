@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Project, Result
+from tests.conftest import ADA, Project, Result
 from tests.inside import Inside
 from tests.servers.fixtures import PostgresqlServers
 from tests.servers.postgresql import Database
-from tests.servers.projects import EngineProject, on_engine
+from tests.servers.projects import EngineProject, on_engine, postgresql_place
 
 OFF = "-- custctl: transaction=off\n"
 GATE = "SELECT pg_advisory_lock(42);\nSELECT pg_advisory_unlock(42);\n"
@@ -173,3 +173,17 @@ def each_shop(
 ) -> Iterator[Workshop]:
     """The same on each version in turn."""
     yield from _workshop(project, postgresql_servers, request.param)
+
+
+@contextmanager
+def with_own_fields(project: Project, servers: PostgresqlServers, *statements: str) -> Iterator[EngineProject]:
+    """Yield a project with a customer, to whose table these statements have added fields."""
+    made = on_engine(project, postgresql_place(servers.shared("postgresql18")))
+    inside = Inside(made.path, made.environ)
+    inside.ok("migrate")
+    inside.ok("customer", "add", *ADA)
+    for statement in statements:
+        made.sql(statement)
+    inside.ok("migrate")  # records the own fields
+    yield made
+    made.drop()

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import ADA, Project
+from tests.conftest import Project
 from tests.inside import Inside
+from tests.postgresql.conftest import with_own_fields
 from tests.servers.fixtures import PostgresqlServers
-from tests.servers.projects import EngineProject, on_engine, postgresql_place
+from tests.servers.projects import EngineProject
 
 VALUES = {
     "born": ("date", "0044-03-15 BC"),
@@ -23,15 +24,11 @@ VALUES = {
 @pytest.fixture
 def shop(project: Project, postgresql_servers: PostgresqlServers) -> Iterator[EngineProject]:
     """A customer with these values, which another program has written."""
-    made = on_engine(project, postgresql_place(postgresql_servers.shared("postgresql18")))
-    inside = Inside(made.path, made.environ)
-    inside.ok("migrate")
-    inside.ok("customer", "add", *ADA)
-    for name, (native, value) in VALUES.items():
-        made.sql(f"ALTER TABLE customer ADD {name} {native} DEFAULT '{value}'")
-    inside.ok("migrate")  # records the own fields
-    yield made
-    made.drop()
+    columns = (
+        f"ALTER TABLE customer ADD {name} {native} DEFAULT '{value}'" for name, (native, value) in VALUES.items()
+    )
+    with with_own_fields(project, postgresql_servers, *columns) as made:
+        yield made
 
 
 def test_they_are_shown_and_stay_when_another_field_is_edited(shop: EngineProject) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.behaviours.support import Place
-from tests.conftest import ADA, Project
+from tests.conftest import Project
 from tests.inside import Inside
+from tests.postgresql.conftest import with_own_fields
 from tests.servers.fixtures import PostgresqlServers
-from tests.servers.projects import EngineProject, on_engine, postgresql_place
+from tests.servers.projects import EngineProject
 
 SETTINGS = {
     "array_nulls": "off",
@@ -44,14 +45,8 @@ OWN = """ALTER TABLE customer ADD score double precision NOT NULL DEFAULT 0.1::f
 @pytest.fixture
 def shop(project: Project, postgresql_servers: PostgresqlServers) -> Iterator[EngineProject]:
     """A migrated database with a customer and own fields."""
-    made = on_engine(project, postgresql_place(postgresql_servers.shared("postgresql18")))
-    inside = Inside(made.path, made.environ)
-    inside.ok("migrate")
-    inside.ok("customer", "add", *ADA)
-    made.sql(OWN)
-    inside.ok("migrate")  # records the own fields
-    yield made
-    made.drop()
+    with with_own_fields(project, postgresql_servers, OWN) as made:
+        yield made
 
 
 def test_no_setting_of_a_login_or_database_changes_what_is_shown_or_judged(shop: EngineProject) -> None:

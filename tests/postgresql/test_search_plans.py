@@ -80,6 +80,8 @@ def test_a_search_starts_no_workers(engine_project: EngineProject, database: Dat
         ("hikaru d'artagnan", True),
         ("d'artagnan", True),
         ("jean-luc", False),
+        ("20 7946", False),
+        ("hikaru 20 7946", True),
         ("ひかる 月", False),
         ("김 월", False),
     ],

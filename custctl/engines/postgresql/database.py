@@ -153,28 +153,27 @@ class PostgresqlDatabase(ServerDatabase):
     # -- transactions ------------------------------------------------------------------------------
 
     def _begin(self, connection: Connection) -> None:
-        answer = self._start(connection, "READ COMMITTED", {}, triggers.ASK)
-        triggers.check(self, self._driver(connection), answer)
+        cursor = self._start(connection, "READ COMMITTED", {}, triggers.ASK)
+        while cursor.nextset():
+            pass
+        triggers.check(self, self._driver(connection), cursor)
 
     def begin_reading(self, connection: Connection) -> None:
         if self._driver(connection).pooled:
             self._start(connection, "READ COMMITTED", self._no_hurry(connection))
 
     def _start(
-        self, connection: Connection, level: str, settings: dict[str, str], question: str = "SELECT NULL"
-    ) -> object:
+        self, connection: Connection, level: str, settings: dict[str, str], *others: str
+    ) -> psycopg.Cursor[tuple[Any, ...]]:
         """Begin a transaction with these settings in one round trip; behind a pooler, with all of ours.
 
-        Returns:
-            The answer to a question for one value.
+        Args:
+            others: statements that are sent with it.
         """
         driver = self._driver(connection)
         told = {**session_settings(self.settings), **settings} if driver.pooled else settings
-        setting = f"; {set_config(told, local=True)}" if told else ""
-        cursor = driver.execute(f"BEGIN ISOLATION LEVEL {level}{setting}; {question}")
-        while cursor.nextset():
-            pass
-        return (cursor.fetchone() or (None,))[0]
+        setting = [set_config(told, local=True)] if told else []
+        return driver.execute("; ".join((f"BEGIN ISOLATION LEVEL {level}", *setting, *others)))
 
     def _commit_and_locate(self, connection: Connection) -> LogPosition | None:
         from custctl.engines.postgresql.freshness import commit
@@ -392,7 +391,7 @@ class PostgresqlDatabase(ServerDatabase):
 
         with self.errors():
             driver = self._driver(self.connect())
-            triggers.check(self, driver, (driver.execute(triggers.ASK).fetchone() or (None,))[0])
+            triggers.check(self, driver, driver.execute(triggers.ASK))
             session = PostgresqlScriptSession(self, script_settings(self.settings, driver.info.server_version))
             try:
                 yield session

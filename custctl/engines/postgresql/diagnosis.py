@@ -206,7 +206,8 @@ class _Look:
     def _writes(self) -> Iterator[Check]:
         if not self._database.is_standby(self._connection):
             try:
-                triggers.check(self._database, self._connection.driver, self._one(triggers.ASK)[0])
+                driver = self._connection.driver
+                triggers.check(self._database, driver, driver.execute(triggers.ASK))
             except RefusedError as error:
                 yield Check("writes", False, f"refused: {error.message}", error.hint, error.exit_code)
             else:

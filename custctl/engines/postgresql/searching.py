@@ -179,8 +179,12 @@ def _place(values: dict[str, Any], query: str) -> str:
 
 
 def _narrowed(need: Need) -> Need:
-    """Return a need without its broad terms, or nothing if an alternative has no others."""
-    narrowed = tuple(tuple(term for term in each if not _is_broad(term)) for each in need)
+    """Return what the index looks up for a need: no broad terms, and nothing if an alternative has no others."""
+    broad = {term for each in need for term in each if _is_broad(term)}
+    if any(term.text.isdigit() for term in broad):
+        # Many phones have one group of a number; few of these have the others.
+        return ()
+    narrowed = tuple(tuple(term for term in each if term not in broad) for each in need)
     return narrowed if all(narrowed) else ()
 
 

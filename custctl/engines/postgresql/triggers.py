@@ -5,12 +5,14 @@ Without them an update leaves the row's version as it is, and an audit entry may
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from custctl.engines.postgresql.login_settings import reset_of
 from custctl.support.errors import RefusedError
 
 if TYPE_CHECKING:
+    from psycopg import Cursor
+
     from custctl.engines.postgresql.connection import LimitedConnection
     from custctl.engines.server import ServerDatabase
 
@@ -18,19 +20,19 @@ if TYPE_CHECKING:
 _SETTING = "session_replication_role"
 
 ASK = f"SHOW {_SETTING}"
-"""The query that `check` needs the answer of."""
+"""The query whose answer `check` reads."""
 
 
-def check(database: ServerDatabase, driver: LimitedConnection, answer: object) -> None:
+def check(database: ServerDatabase, driver: LimitedConnection, answer: Cursor[tuple[Any, ...]]) -> None:
     """Refuse a session whose triggers do not fire.
 
     Args:
-        answer: the server's answer to `ASK`.
+        answer: of the server to `ASK`.
 
     Raises:
         RefusedError: they do not.
     """
-    if answer == "replica":
+    if answer.fetchone() == ("replica",):
         reset = reset_of(driver, _SETTING)
         raise RefusedError(
             f"{database.at_node()} fires no triggers for {database.login_name()}: `{_SETTING}` is `replica`, so row"
