@@ -39,7 +39,7 @@ def stopped(operator: Inside, point: tuple[str, str], *arguments: str) -> Iterat
 def go_on(process: subprocess.Popen[bytes]) -> None:
     """Let a command go on, which ends well."""
     os.kill(process.pid, signal.SIGCONT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
 
 

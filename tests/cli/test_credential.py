@@ -132,7 +132,7 @@ def test_an_unknown_purpose_is_a_wrong_argument(keyring: Project) -> None:
 def test_the_prompt_hides_what_is_typed(keyring: Project, tmp_path: Path) -> None:
     command = [*keyring.command("credential", "set", "--for", "cache")]
     terminal = pexpect.spawn(
-        sys.executable, command[1:], cwd=str(keyring.path), env=keyring.environ, encoding="utf-8", timeout=20
+        sys.executable, command[1:], cwd=str(keyring.path), env=keyring.environ, encoding="utf-8", timeout=60
     )
     terminal.expect("password of app: ")
     terminal.sendline("hunter2")

@@ -173,7 +173,7 @@ def test_a_reader_that_closed_the_pipe_is_no_failure(ada: Project) -> None:
         if arguments[1] in ("list", "export"):
             assert os.read(reader, 10)
         os.close(reader)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
         assert (process.returncode, err) == (0, b""), arguments
 
 
@@ -187,7 +187,7 @@ def test_a_signal_ends_a_command_that_waits(ada: Project, number: signal.Signals
     process.stderr.readline()
     time.sleep(0.3)
     process.send_signal(number)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=60)
     connection.close()
     result = Result(process.returncode, "", err.decode())
     assert result.code == code
@@ -208,6 +208,6 @@ def test_under_nohup_the_end_of_the_terminal_ends_nothing(ada: Project) -> None:
     process.send_signal(signal.SIGHUP)
     time.sleep(0.3)
     connection.close()
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err.decode()
     assert ada.ok("customer", "get", "1", "-o", "json").json["city"] == "X"

@@ -35,7 +35,7 @@ def test_a_password_file(kind: str, project: Project, tmp_path: Path) -> None:
     server = "{engine: postgresql, name: x, user: x, tls: off, nodes: [{name: a, host: 127.0.0.1, port: 1}]}"
     (project.path / "profiles" / "dev.yaml").write_text(f"environment: development\ndatabase: {server}\n")
     project.environ["CUSTCTL_DB_PASSWORD_FILE"] = str(_odd(kind, tmp_path))
-    refused = project.run("customer", "get", "1", timeout=30)
+    refused = project.run("customer", "get", "1", timeout=60)
     assert refused.code == 4, refused.err
     assert f"it is a {kind}, not a file" in refused.err
     assert "`CUSTCTL_DB_PASSWORD_FILE` names it" in refused.err
@@ -45,7 +45,7 @@ def test_a_password_file(kind: str, project: Project, tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["customer get 1", "customer update 1 --city Paris", "migrate", "doctor"])
 def test_a_database(kind: str, command: str, project: Project, tmp_path: Path) -> None:
     project.profile("dev", "development", path=str(_odd(kind, tmp_path)))
-    refused = project.run(*command.split(), timeout=30)
+    refused = project.run(*command.split(), timeout=60)
     assert refused.code == 3, refused.err
     assert f"it is a {kind}, not a file" in refused.err + refused.out
     assert "check `database.path` in the profile" in refused.err + refused.out
@@ -77,7 +77,7 @@ def test_certificates_of_a_server(kind: str, project: Project, tmp_path: Path) -
     profile = f"environment: development\ndatabase: {{{place}, tls_ca: {_odd(kind, tmp_path)}}}\n"
     (project.path / "profiles" / "dev.yaml").write_text(profile)
     project.environ["CUSTCTL_DB_PASSWORD"] = "x"
-    refused = project.run("customer", "get", "1", timeout=30)
+    refused = project.run("customer", "get", "1", timeout=60)
     assert refused.code == 2, refused.err
     assert f"it is a {kind}, not a file" in refused.err
 
@@ -85,18 +85,18 @@ def test_certificates_of_a_server(kind: str, project: Project, tmp_path: Path) -
 @pytest.mark.parametrize("kind", _KINDS)
 def test_certificates_of_a_cache(kind: str, migrated: Project, tmp_path: Path) -> None:
     with_cache(migrated, "rediss://127.0.0.1:1/0", more=f", tls_ca: {_odd(kind, tmp_path)}")
-    refused = migrated.run("cache", "status", timeout=30)
+    refused = migrated.run("cache", "status", timeout=60)
     assert refused.code == 3, refused.err
     assert f"it is a {kind}, not a file" in refused.err + refused.out
 
 
 def test_an_import_of_a_device_is_refused(migrated: Project) -> None:
-    refused = migrated.run("customer", "import", "/dev/zero", timeout=30)
+    refused = migrated.run("customer", "import", "/dev/zero", timeout=60)
     assert (refused.code, "it is a device" in refused.err) == (2, True), refused.err
 
 
 def test_a_checkpoint_of_a_device_is_refused(migrated: Project) -> None:
-    refused = migrated.run("audit", "verify", "--checkpoint", "/dev/zero", timeout=30)
+    refused = migrated.run("audit", "verify", "--checkpoint", "/dev/zero", timeout=60)
     assert (refused.code, "it is a device" in refused.err) == (2, True), refused.err
 
 

@@ -154,7 +154,7 @@ def terminal(project: Project, *arguments: str, columns: int = 200, **environ: s
         env={**project.environ, "TERM": "xterm-256color", **environ},
         dimensions=(40, columns),
         encoding="utf-8",
-        timeout=30,
+        timeout=60,
     )
     child.expect(pexpect.EOF)
     child.close()
@@ -335,7 +335,7 @@ def test_an_interrupt_while_modules_are_loaded_prints_no_traceback(project: Proj
         process = project.start("customer", "get", "1")
         time.sleep(delay)
         process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=30)
+        _, error = process.communicate(timeout=60)
         # Before the program's first line it is Python's own affair, which may end with 1.
         ended.append(process.returncode)
         frames = {

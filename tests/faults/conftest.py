@@ -130,7 +130,7 @@ def wait_for_standbys(server: PostgresqlServer, names: str) -> None:
         connection.execute("SELECT pg_reload_conf()")
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Return when a condition holds."""
     end = time.monotonic() + seconds
     while not condition():

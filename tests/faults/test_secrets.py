@@ -227,7 +227,7 @@ def test_a_hash_that_the_database_quotes_is_not_shown(site: Site, change: str, m
     site.project.sql("ALTER TABLE customer_password DROP CONSTRAINT customer_password_argon2id")
     site.project.sql(change)
     result = site.inside.run(
-        "customer", "set-password", ADA[1], "--stdin", *more, stdin="Sesame opens a mountain 7\n", timeout=30
+        "customer", "set-password", ADA[1], "--stdin", *more, stdin="Sesame opens a mountain 7\n", timeout=60
     )
     assert result.code != 0
     assert ("Traceback" in result.err) == ("--debug" in more)

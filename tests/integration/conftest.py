@@ -84,7 +84,7 @@ class Workshop:
         }
         return found - {"schema_migration", "custctl_metadata", "sqlite_sequence"}
 
-    def wait_for(self, condition: Callable[[], bool], process: subprocess.Popen[bytes], seconds: float = 20) -> None:
+    def wait_for(self, condition: Callable[[], bool], process: subprocess.Popen[bytes], seconds: float = 60) -> None:
         """Wait until a condition holds on the database, while a process works."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

@@ -447,7 +447,7 @@ def on_terminal(desk: Desk) -> Any:
         cwd=str(desk.project.path),
         env={**desk.project.environ, "TERM": "xterm"},
         encoding="utf-8",
-        timeout=30,
+        timeout=60,
     )
 
 

@@ -39,7 +39,7 @@ def spawn(project: Project, *arguments: str) -> Any:
         cwd=str(project.path),
         env={**project.environ, "TERM": "xterm"},
         encoding="utf-8",
-        timeout=30,
+        timeout=60,
     )
 
 

@@ -222,7 +222,7 @@ def on_a_terminal(project: Project, *arguments: str, **environ: str) -> str:
         env={**project.environ, "TERM": "xterm", "PAGER": "cat", **environ},
         dimensions=(24, 80),
         encoding="utf-8",
-        timeout=30,
+        timeout=60,
     )
     child.expect(pexpect.EOF)
     child.close()
@@ -270,7 +270,7 @@ def test_a_question_shows_hostile_values_tame(hostile: Project) -> None:
         cwd=str(hostile.path),
         env={**hostile.environ, "TERM": "xterm"},
         encoding="utf-8",
-        timeout=30,
+        timeout=60,
     )
     child.expect_exact("[y/N] ")
     assert_tame(str(child.before).replace("\r\n", "\n"))

@@ -224,7 +224,7 @@ def test_a_folder_or_file_that_is_read_only_is_told(shop: Workshop) -> None:
 
     def migrate() -> tuple[int, str]:
         process = shop.project.start("migrate", preexec_fn=_give_up_root)
-        _, error = process.communicate(timeout=30)
+        _, error = process.communicate(timeout=60)
         if process.returncode == 77:
             pytest.skip("root cannot give up its privileges here")
         assert b"Traceback" not in error
@@ -293,7 +293,7 @@ def test_a_signal_ends_a_long_statement_and_tells_what_was_committed(
     if header:
         shop.wait_for(lambda: shop.journal().get("0002_slow") == ("running", 1), process)
     process.send_signal(signal_number)
-    _, error = process.communicate(timeout=10)
+    _, error = process.communicate(timeout=60)
     assert process.returncode == code
     assert (
         b"error: interrupted in `migrations/0002_slow.sql`; this run applied 1 script, up to `migrations/0001_a.sql`\n"
@@ -314,7 +314,7 @@ def test_a_signal_while_waiting_for_the_lock_changes_nothing(shop: Workshop) -> 
         while b"waiting for another migration" not in process.stderr.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=10)
+        _, error = process.communicate(timeout=60)
     assert process.returncode == 130
     assert b"error: interrupted" in error
     assert not (shop.project.path / "dev.db").exists()
@@ -326,7 +326,7 @@ def test_a_signal_is_told_as_json_too(shop: Workshop) -> None:
     process = shop.project.start("migrate", "-o", "json")
     shop.wait_for(lambda: "0001_a" in shop.journal(), process)
     process.terminate()
-    out, error = process.communicate(timeout=10)
+    out, error = process.communicate(timeout=60)
     assert out == b""
     told = json.loads(error.splitlines()[-1])["error"]
     assert (told["code"], told["exit_code"]) == ("interrupted", 143)
@@ -338,7 +338,7 @@ def test_a_reader_of_stderr_that_goes_away_does_not_end_the_run(shop: Workshop) 
     process = shop.project.start("migrate", stderr=write)
     os.close(write)
     os.close(read)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert len(out.splitlines()) == 21
     assert len(shop.names()) == 20
@@ -354,7 +354,7 @@ def test_a_database_that_cannot_be_reached_yet_is_waited_for(shop: Workshop) -> 
     while b"waiting: " not in process.stderr.readline():
         assert process.poll() is None
     path.unlink()
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=60) == 0
     process.communicate()
     connection = sqlite3.connect(path)
     assert connection.execute("SELECT x FROM a").fetchall() == [(1,)]

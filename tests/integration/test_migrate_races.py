@@ -65,7 +65,7 @@ def test_race_over_two_names_of_one_database(shop: Workshop) -> None:
     assert f"another migration holds the lock: process {first.pid} of " in error
     first.send_signal(signal.SIGCONT)
     shop.ok(env="other")
-    assert first.wait(timeout=30) == 0
+    assert first.wait(timeout=60) == 0
     first.communicate()
     assert shop.query("SELECT count(*) FROM slow") == [(1,)]
 
@@ -91,7 +91,7 @@ def test_a_run_that_is_stopped_and_killed_frees_the_lock(shop: Workshop, header:
     assert b"process %d of " % first.pid in seen
     assert second.poll() is None
     first.kill()
-    out, error_2 = second.communicate(timeout=30)
+    out, error_2 = second.communicate(timeout=60)
     assert second.returncode == 0, error_2
     first.communicate()
     assert [row["script"] for row in json.loads(out)["applied"]] == ["migrations/0002_slow.sql"]

@@ -24,7 +24,7 @@ def test_a_confirmed_delete_spares_the_new_owner_of_the_email(migrated: Project)
         cwd=str(migrated.path),
         env={**migrated.environ, "TERM": "dumb"},
         encoding="utf-8",
-        timeout=30,
+        timeout=60,
     )
     child.expect("delete customer 1")
     migrated.ok("customer", "delete", "1", "--yes")
@@ -91,7 +91,7 @@ def test_ctrl_c_ends_a_search_wherever_it_is(crowded: Project) -> None:
         process = crowded.start(*search)
         time.sleep(whole * step / 15)
         process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=30)
+        _, error = process.communicate(timeout=60)
         # Before Python has begun to run the program, a signal is the shell's affair.
         assert process.returncode in (0, 1, 130, -signal.SIGINT), error
         assert b"unexpected" not in error

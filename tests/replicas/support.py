@@ -64,7 +64,7 @@ def other_machine(project: Project, home: Path) -> Project:
     return Project(project.path, {**project.environ, "HOME": str(home)})
 
 
-def wait_until(reached: Callable[[], Any], what: str, seconds: float = 10.0) -> None:
+def wait_until(reached: Callable[[], Any], what: str, seconds: float = 60.0) -> None:
     """Return when something is so."""
     end = time.monotonic() + seconds
     while not reached():

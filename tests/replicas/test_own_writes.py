@@ -69,7 +69,7 @@ def test_every_kind_of_write_is_remembered_by_processes_of_their_own(reads: Read
     ):
         reads.forget()
         assert reads.get()["source"] == "replica"
-        done = reads.inside.start(*arguments, stdin=-1).communicate(typed.encode() if typed else b"", timeout=20)
+        done = reads.inside.start(*arguments, stdin=-1).communicate(typed.encode() if typed else b"", timeout=60)
         assert reads.get()["source"] == "primary", done
         assert reads.inside.ok("customer", "list", "-v").err.startswith("source: primary")
     assert len(reads.inside.ok("customer", "list", "-o", "json").json["items"]) == 3

@@ -212,7 +212,7 @@ def test_an_export_that_a_conflict_with_recovery_ends_goes_on_elsewhere(reads: R
             # It is held up by its reader, and holds the table's lock: the replica ends it, to replay this.
             reads.cluster.sql("BEGIN; LOCK TABLE customer IN ACCESS EXCLUSIVE MODE; COMMIT")
             reads.cluster.wait_streaming()
-            out, err = process.communicate(timeout=20)
+            out, err = process.communicate(timeout=60)
     finally:
         for name in ("b", "c"):
             reads.cluster.nodes[name].sql("ALTER SYSTEM RESET max_standby_streaming_delay")
@@ -232,7 +232,7 @@ def test_an_export_whose_replica_is_lost_neither_loses_nor_doubles_a_row(reads: 
                 reads.cluster.nodes[name].sql(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY (%'"
                 )
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=60)
     finally:
         reads.cluster.sql("DELETE FROM customer WHERE id > 1")
     assert process.returncode == 0, err

@@ -58,7 +58,7 @@ shared_buffers = 16MB
 max_connections = 60
 autovacuum = off
 """
-_SECONDS = 20.0
+_SECONDS = 60.0
 _PAUSE = 0.01
 
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from tests.servers.ports import free_port
 from tests.servers.supervised import WatchedProcess
 from tests.servers.workplace import Workplace
 
-_START_SECONDS = 15.0
+_START_SECONDS = 60.0
 _ATTEMPTS = 5
 
 

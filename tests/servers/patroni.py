@@ -41,7 +41,7 @@ API_MARK = "api s3cret"
 API_ENVIRON = {"PATRONI_RESTAPI_USERNAME": API_USER, "PATRONI_RESTAPI_PASSWORD": API_PASSWORD}
 
 _REQUIREMENT = "patroni[etcd3,psycopg3]"
-_SECONDS = 30.0
+_SECONDS = 60.0
 _PAUSE = 0.05
 
 
@@ -303,7 +303,7 @@ class PatroniCluster:
         """Return when something is reached.
 
         Raises:
-            TimeoutError: it is not, after half a minute.
+            TimeoutError: it is not, after a minute.
         """
         end = time.monotonic() + _SECONDS
         while True:

@@ -18,7 +18,7 @@ from tests.servers.postgresql import PASSWORD, USER, PostgresqlServer
 from tests.servers.supervised import WatchedProcess
 from tests.servers.workplace import Workplace
 
-_START_SECONDS = 15.0
+_START_SECONDS = 60.0
 
 
 @dataclass(slots=True)

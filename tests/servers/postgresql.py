@@ -72,7 +72,7 @@ host replication all 127.0.0.1/32 scram-sha-256
 """
 
 _STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
-_START_SECONDS = 30.0
+_START_SECONDS = 60.0
 
 
 class PortTakenError(Exception):

@@ -112,7 +112,7 @@ class Writer:
         for thread in self._threads:
             thread.join(_LEAVE)
 
-    def wait_for_write(self, seconds: float = 10.0) -> float:
+    def wait_for_write(self, seconds: float = 60.0) -> float:
         """Wait for the next write that is acknowledged, and return how many seconds that took.
 
         Raises:
