@@ -47,7 +47,6 @@ _OURS: Final[Mapping[str, Field]] = {
     **{name: Field(name, "timestamp", "a time") for name in _TIMES},
     "version": Field("version", "other", "opaque"),
 }
-_INEXACT: Final = ("NaN", "Infinity", "-Infinity", "infinity", "-infinity")
 _FRACTION: Final = re.compile(r"\.(\d+)")
 _KEPT_DIGITS: Final = 6  # of a second, in a company's own times; the product's times have three
 _SHORT: Final = 1000  # characters up to which a text is bound as a short one
@@ -177,7 +176,7 @@ def _value(field: Field, text: str) -> Value:
         fraction = _FRACTION.search(str(kept))
         if fraction is not None and len(fraction[1]) > digits:
             raise ValueError(f"has more than {digits} decimal places in the seconds")
-    elif field.kind == "decimal" and kept is not None:
+    elif field.kind == "decimal" and kept not in (None, text.strip()):
         from decimal import Decimal
 
         # Rounding the value would find other rows than requested.
@@ -235,7 +234,7 @@ class OwnColumn:
         Raises:
             ValueError: no row of the field can have it.
         """
-        if self._compared.type and text not in _INEXACT:
+        if self._compared.type:
             own_value(self._field._replace(settable=True), text, clean_text)
         return self.operand(text)
 

@@ -18,6 +18,10 @@ _FALSE: Final = ("false", "no", "0", "f", "n")
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,40}")
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[Ee][+-]?[0-9]{1,4})?")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_FAR: Final = re.compile(
+    r"(?P<year>[1-9][0-9]{4,6}|(?!0000)[0-9]{4}(?=.* BC))-(?P<day>[0-9]{2}-[0-9]{2})"
+    r"(?:(?P<clock> [0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]{1,6})?(?:\+00)?)?(?P<before> BC)?"
+)
 _LONGEST_DECIMAL: Final = 16384
 """Maximum digits of an unlimited decimal: before the point, and after it."""
 _LARGEST_FLOAT: Final = 300
@@ -48,7 +52,7 @@ def own_value(field: Field, value: object, clean: Callable[[str], str | None]) -
         if not field.nullable:
             raise ValueError("is required" if field.required else "cannot be empty")
         return None
-    return _PARSERS[field.kind](field, text)
+    return text if field.beyond and _is_beyond(field, text) else _PARSERS[field.kind](field, text)
 
 
 def _typed(field: Field, value: object) -> str:
@@ -64,6 +68,27 @@ def _typed(field: Field, value: object) -> str:
     if not isinstance(value, fits) or (isinstance(value, bool) and field.kind != "boolean"):
         raise ValueError(_expected(field))
     return exact_json.dumps(value)
+
+
+def _is_beyond(field: Field, text: str) -> bool:
+    """Tell whether a text is a value that only PostgreSQL's types have, as it writes them; see `Field.beyond`."""
+    if field.kind in ("decimal", "float"):
+        # A decimal with a limited number of digits can be no infinity.
+        return text == "NaN" or (text in ("Infinity", "-Infinity") and (field.kind == "float" or not field.precision))
+    if text in ("infinity", "-infinity"):
+        return True
+    found = _FAR.fullmatch(text)
+    if found is None or (found["clock"] is None) != (field.kind == "date"):
+        return False
+    from datetime import datetime
+
+    # The year before 1 is 1 BC. The calendar repeats itself every 400 years.
+    year = 1 - int(found["year"]) if found["before"] else int(found["year"])
+    try:
+        datetime.fromisoformat(f"{2000 + year % 400}-{found['day']}{found['clock'] or ''}")
+    except ValueError:
+        return False
+    return True
 
 
 def _expected(field: Field) -> str:

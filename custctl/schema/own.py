@@ -42,6 +42,8 @@ class Field(NamedTuple):
         scale: of a decimal: how many of the digits are after the point.
         exact: of a decimal, and of a number that is a whole JSON value: how many digits, from the first non-zero one,
             are kept exactly; None: all.
+        beyond: of a number, a date or a timestamp: whether the column also takes what only PostgreSQL's types have, such
+            as `NaN`, `infinity` and years before the first or with five digits; written as PostgreSQL does.
         required: whether a customer must have a value: NOT NULL, and no default.
         nullable: whether it can be empty.
         settable: whether it can be set: it is not computed, and its kind is known.
@@ -58,6 +60,7 @@ class Field(NamedTuple):
     precision: int | None = None
     scale: int | None = None
     exact: int | None = None
+    beyond: bool = False
     required: bool = False
     nullable: bool = True
     settable: bool = True

@@ -22,6 +22,8 @@ PRICE = field("decimal", precision=10, scale=2)
 DIGITS = field("decimal", precision=4)
 NUMBER = field("decimal")
 FLOATING = field("decimal", exact=15)
+FAR_DAY = field("date", beyond=True)
+FAR_TIME = field("timestamp", beyond=True)
 JSON = field("json")
 ROUNDED = field("json", exact=15)
 HALF = "contains a character that cannot be stored: U+0000 or half of a surrogate pair"
@@ -67,6 +69,15 @@ HALF = "contains a character that cannot be stored: U+0000 or half of a surrogat
         *((field("boolean"), word, True) for word in ("true", "YES", "1", "t", "Y", True)),
         *((field("boolean"), word, False) for word in ("false", "No", "0", "F", "n", False)),
         (field("date"), "2024-02-29", "2024-02-29"),
+        *((FAR_DAY, text, text) for text in ("infinity", "-infinity", "0005-02-29 BC", "10000-02-29", "5874897-12-31")),
+        *(
+            (FAR_TIME, text, text)
+            for text in ("infinity", "0044-03-15 10:00:00.5+00 BC", "294276-12-31 23:59:59.999999")
+        ),
+        (FAR_TIME, "2026-03-31 12:00:00+00", "2026-03-31T12:00:00.000Z"),
+        *((field("decimal", beyond=True), text, text) for text in ("NaN", "Infinity", "-Infinity")),
+        *((field("float", beyond=True), text, text) for text in ("NaN", "Infinity", "-Infinity")),
+        (field("decimal", precision=10, scale=2, beyond=True), "NaN", "NaN"),
         (field("timestamp"), "2026-03-31", "2026-03-31T00:00:00.000Z"),
         (field("timestamp", precision=0), "2026-03-31T23:59:59.5+01:00", "2026-03-31T23:00:00.000Z"),
         (field("uuid"), "{0000000A000000000000-00000000000B}", "0000000a-0000-0000-0000-00000000000b"),
@@ -104,6 +115,17 @@ def test_a_value_is_kept_in_its_stored_form(one: Field, typed: object, kept: obj
         *((SMALL, typed, "must be from -5 to 5") for typed in ("6", "-6", 6)),
         *((SMALL, typed, "must be a whole number") for typed in ("1.5", "five", "1" * 41, 1.5, True, [1])),
         *((PRICE, typed, "has more than 8 digits before the point") for typed in ("99999999.995", "1e8", "1e400")),
+        *(
+            (FAR_DAY, typed, "must be a date, such as 2026-03-31")
+            for typed in ("0044-02-29 BC", "0000-01-01 BC", "10000-13-01", "10000-01-01 10:00:00")
+        ),
+        *(
+            (FAR_TIME, typed, "must be a time, such as 2026-03-31T12:00:00Z")
+            for typed in ("10000-01-01", "0044-03-15 BC", "10000-01-01 24:00:01", "-Infinity")
+        ),
+        (field("decimal", precision=10, scale=2, beyond=True), "Infinity", "must be a number"),
+        (field("float", beyond=True), "nan", "must be a number"),
+        (field("float"), "NaN", "must be a number"),
         *((PRICE, typed, "must be a number") for typed in ("x", ".", "1e", "NaN", True, [1])),
         (DIGITS, "12345", "has more than 4 digits before the point"),
         (DIGITS, "0.00001", "has more than 4 digits before the point"),

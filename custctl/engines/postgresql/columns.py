@@ -50,6 +50,7 @@ _KINDS: Final[dict[str, Kind]] = {
     "json": "json",
     "jsonb": "json",
 }
+_BEYOND: Final = ("decimal", "float", "date", "timestamp")
 _MOST_DIGITS: Final = 6
 """Default number of fractional digits of seconds, if a time's type names no other."""
 _HEAD: Final = 4
@@ -89,6 +90,7 @@ def _field(
         required=notnull and not (has_default or computed or counted),
         nullable=not notnull,
         settable=kind != "other" and not computed,
+        beyond=kind in _BEYOND,
         **limits,
     )
 

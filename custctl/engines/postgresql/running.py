@@ -68,8 +68,8 @@ class PostgresqlConnection(Connection):
         if form is None:
             return f"CAST({column} AS text)"
         moment = f"{column} AT TIME ZONE 'UTC'" if field.native.startswith("timestamp with time zone") else column
-        # The other values are 'infinity', '-infinity', and days before the year 1, of which the form has no sign.
-        plain = f"isfinite({column}) AND {column} >= '0001-01-01'"
+        # The form has no sign for the others, and a day of a far year is none that `to_char` takes; see `Field.beyond`.
+        plain = f"{column} >= '0001-01-01' AND {column} < '10000-01-01'"
         return f"CASE WHEN {plain} THEN to_char({moment}, '{form}') ELSE CAST({column} AS text) END"
 
     def own_compared(self, field: Field, column: str) -> Compared:
