@@ -269,7 +269,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_done(shop: Workshop) -> Non
     assert process.returncode == 3, error
     assert b"Traceback" not in error
     assert b"migrations/0002_b.sql" in error
-    assert b"check the disk" in error
+    assert b"check the disk and its free space" in error
     assert shop.names() == {"a"}
     shop.ok()
     assert shop.query("SELECT count(*) FROM b") == [(30,)]

@@ -73,6 +73,20 @@ def test_a_search_finds_all_hits_whatever_limit_a_database_has(shop: EngineProje
     assert len(found) == 50
 
 
+def test_a_list_that_exceeds_a_limit_of_the_server_names_the_limit(shop: EngineProject) -> None:
+    inside, name = Inside(shop.path, shop.environ), shop.names["dev"]
+    shop.sql(
+        "INSERT INTO customer (email, first_name, last_name, company)"
+        " SELECT 'u' || n || '@example.com', 'Una', 'Lovelace', repeat('x', 80) || n FROM generate_series(1, 2000) AS n"
+    )
+    for setting in ("temp_file_limit", "work_mem"):
+        shop.sql(f"ALTER DATABASE {name} SET {setting} = '64kB'")
+    told = inside.run("customer", "list", "--sort", "company", "--limit", "0")
+    assert told.code == 3
+    assert "temp_file_limit" in told.err
+    assert "raise the limit" in told.err
+
+
 def test_no_write_is_taken_from_a_login_whose_triggers_do_not_fire(shop: EngineProject) -> None:
     place = Place.of(shop)
     place.copy_scripts()

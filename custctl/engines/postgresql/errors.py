@@ -146,6 +146,11 @@ def _by_state(error: Error, state: str, where: str, login: str, statement: str |
             f"the pooler before {where} allows no transactions: {text}",
             hint="use the server's own port, or a pool in session mode, in `database.nodes` of the profile",
         )
+    if state == "53400":
+        return UnavailableError(
+            f"{where} refuses what a limit of its settings does not allow: {text}",
+            hint="narrow the request, or let an administrator raise the limit for this login or database",
+        )
     if state.startswith(("08", "53", "57P", "58")):
         return UnavailableError(f"{where} cannot serve now: {text}", hint=server_hint(error) or _LATER)
     if not state and isinstance(error, psycopg.OperationalError):

@@ -64,7 +64,9 @@ def translate(error: BaseException, location: str) -> CustctlError:
             hint="free some disk space, in the database's folder and in the one for temporary files (`TMPDIR`)",
         )
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_IOERR")):
-        return UnavailableError(f"{location} cannot be read or written: {text}", hint="check the disk, then a backup")
+        return UnavailableError(
+            f"{location} cannot be read or written: {text}", hint="check the disk and its free space, then a backup"
+        )
     if text.startswith("Could not decode to UTF-8"):
         # The driver's own message quotes the value.
         return InvalidError(
