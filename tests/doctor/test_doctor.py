@@ -401,6 +401,9 @@ def test_limits_and_fences(postgresql_patient: Patient, own_postgresql: Postgres
     own_postgresql.sql("ALTER ROLE custctl SET default_transaction_read_only = on")
     faults = patient.faults(code=7)
     assert faults["writes"]["value"] == "refused: `default_transaction_read_only` is on"
+    assert (
+        faults["writes"]["hint"] == "let an administrator run `ALTER ROLE custctl RESET default_transaction_read_only`"
+    )
     own_postgresql.sql("ALTER ROLE custctl RESET default_transaction_read_only")
 
 

@@ -319,6 +319,24 @@ def test_a_role_that_the_fence_would_not_hold_off(site: Inside, cluster: Cluster
     _refused(site, cluster, 7, f"role {OPERATOR_USER}", "RESET default_transaction_read_only")
 
 
+@pytest.mark.parametrize("setting", ["default_transaction_read_only = on", "session_replication_role = replica"])
+def test_a_login_with_a_setting_that_a_change_of_the_primary_cannot_do_with(
+    site: Inside, cluster: Cluster, setting: str
+) -> None:
+    cluster.sql(f"ALTER ROLE {USER} SET {setting}")
+    cluster.wait_streaming()
+    found = site.ok("replica", "status", "-o", "json")
+    assert (found.json["health"], found.json["items"][0]["writable"]) == ("healthy", True)
+    assert "could not be recorded" not in found.err
+    reset = f"`ALTER ROLE {USER} RESET {setting.split(' ', maxsplit=1)[0]}`"
+    _refused(site, cluster, 7, reset)
+    if "read_only" in setting:
+        for command in (["fence"], ["unfence", "a"]):
+            refused = site.run("replica", *command, "--yes")
+            assert (refused.code, reset in refused.err) == (7, True)
+    assert cluster.roles() == BEFORE
+
+
 def test_a_database_of_another_environment(site: Inside, cluster: Cluster) -> None:
     profile = site.path / "profiles" / "dev.yaml"
     profile.write_text(profile.read_text().replace("name: customers\n", f"name: {DATABASES['production']}\n"))

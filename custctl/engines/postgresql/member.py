@@ -18,6 +18,7 @@ from psycopg.rows import dict_row
 from custctl.engines.members import Attached, Observation, Role, StreamingMember
 from custctl.engines.postgresql import recording
 from custctl.engines.postgresql.lag import LAG
+from custctl.engines.postgresql.login_settings import reset_of
 from custctl.engines.postgresql.pooling import require_session
 from custctl.engines.postgresql.recording import MANAGERS, SETTLED, WAITS
 from custctl.engines.postgresql.timeline import TIMELINE
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _POLL = 0.01  # seconds between polls of what changes within milliseconds
 _LOCK = "custctl/replication"
 _FENCE = "default_transaction_read_only"
+_TRIGGERS = "session_replication_role"
 
 _OBSERVED = f"""
 SELECT r.in_recovery,
@@ -171,7 +173,7 @@ class PostgresqlMember(StreamingMember):
         manager = (seen["manager"] or "").split(" ")[0]
         return Observation(
             role=Role.STANDBY if standby else Role.PRIMARY,
-            writable=not standby and not seen["read_only"],
+            writable=not standby and (not seen["read_only"] or self._reset_of(_FENCE) is not None),
             cluster_id=seen["cluster_id"],
             # Standbys share the system identifier; no two servers of a cluster start in the same microsecond.
             server=f"{seen['cluster_id']} {seen['started'].timestamp()}",
@@ -227,7 +229,14 @@ class PostgresqlMember(StreamingMember):
             raise self._translate(error) from None
 
     def missing_rights(self) -> Sequence[str]:
-        self._require_alter_system()
+        self._require_control()
+        # A standby needs no triggers yet; where no primary is left, nobody could reset the setting either.
+        if self._value(f"SELECT current_setting('{_TRIGGERS}') = 'replica' AND NOT pg_is_in_recovery()"):
+            raise RefusedError(
+                f"node `{self.node.name}` fires no triggers for this login, which recording a new primary needs:"
+                f" `{_TRIGGERS}` is `replica`",
+                hint=f"let an administrator run `{self._reset_of(_TRIGGERS) or f'SET {_TRIGGERS} = origin'}`",
+            )
         rows = [*self._ask(_RIGHTS), *self._ask(_RIGHTS_TO_RECORD, {"schema": self._schema})]
         return [next(iter(row.values())) for row in rows]
 
@@ -237,13 +246,27 @@ class PostgresqlMember(StreamingMember):
 
     # -- fencing -----------------------------------------------------------------------------------
 
-    def _require_alter_system(self) -> None:
-        """Refuse a server whose settings are managed by something else, since PostgreSQL 17."""
+    def _require_control(self) -> None:
+        """Refuse a server whose settings are managed by something else, or a login that does not see them."""
+        # Since PostgreSQL 17.
         if self._value("SELECT current_setting('allow_alter_system', true)") == "off":
             raise RefusedError(
                 f"node `{self.node.name}` refuses ALTER SYSTEM, which a fence needs: `allow_alter_system` is off",
                 hint="whatever manages its configuration must change the primary, or set `allow_alter_system = on`",
             )
+        reset = self._reset_of(_FENCE)
+        if reset is not None:
+            raise RefusedError(
+                f"this login cannot see whether node `{self.node.name}` is fenced: `{_FENCE}` is set for the login or"
+                " the database",
+                hint=f"let an administrator run `{reset}` on the primary, or use another login",
+            )
+
+    def _reset_of(self, setting: str) -> str | None:
+        try:
+            return reset_of(self._driver, setting)
+        except psycopg.Error as error:
+            raise self._translate(error) from None
 
     def _set(self, name: str, value: str | None) -> None:
         parameter = sql.Identifier(name)
@@ -256,7 +279,7 @@ class PostgresqlMember(StreamingMember):
         self._ask("SELECT pg_reload_conf()")
 
     def fence(self, timeout: float) -> str:
-        self._require_alter_system()
+        self._require_control()
         deadline = time.monotonic() + timeout
         exempt = [row["exempt"] for row in self._ask(_EXEMPT)]
         if exempt:
@@ -288,7 +311,7 @@ class PostgresqlMember(StreamingMember):
         return f"{plural(left, 'session of a superuser goes', 'sessions of superusers go')} on" if left else ""
 
     def unfence(self, timeout: float) -> None:
-        self._require_alter_system()
+        self._require_control()
         self._set(_FENCE, None)
         self._reload()
         self._confirm(fenced=False, deadline=time.monotonic() + timeout)
