@@ -74,6 +74,10 @@ class Memory:
             if not isinstance(table, dict):
                 table = {}
             held[name] = {key: value for key, value in table.items() if _ID.fullmatch(key) and isinstance(value, str)}
+        for name in ("failed", "seen"):
+            found = held.get(name)
+            if not (isinstance(found, list) and len(found) == 2 and isinstance(found[0], int | float)):
+                held.pop(name, None)
         since = held["since"] = _number(held.get("since"))
         self._is_new = not (whole and isinstance(held.get("begun"), str) and 0 < since <= self._clock())
         if self._is_new:
@@ -228,9 +232,7 @@ class Memory:
     def failure(self) -> str | None:
         """Why the cache failed within the last half minute; None if it did not."""
         found = self._read().get("failed")
-        if not (isinstance(found, list) and len(found) == 2 and isinstance(found[0], int | float)):
-            return None
-        return str(found[1]) if 0 <= self._clock() - found[0] < _SPARED else None
+        return str(found[1]) if found is not None and 0 <= self._clock() - found[0] < _SPARED else None
 
     def failed(self, why: str) -> None:
         """Record that the cache has failed now."""
@@ -244,7 +246,7 @@ class Memory:
     def may_try(self) -> bool:
         """Tell whether this process may use the cache: after a failure, only one process tries again."""
         found = self._read().get("failed")
-        if not isinstance(found, list):
+        if found is None:
             return True
         if self.failure is not None:
             return False
@@ -267,9 +269,7 @@ class Memory:
     def seen(self) -> tuple[float, bool]:
         """Seconds since the last check whether the database is reachable, and its result."""
         found = self._read().get("seen")
-        if not (isinstance(found, list) and len(found) == 2 and isinstance(found[0], int | float)):
-            return math.inf, True
-        return abs(self._clock() - found[0]), bool(found[1])
+        return (abs(self._clock() - found[0]), bool(found[1])) if found is not None else (math.inf, True)
 
     def saw(self, there: bool) -> None:
         """Record whether the database is reachable now."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import math
 from pathlib import Path
 
 import pytest
 
-from custctl.cache.memory import Memory
+from custctl.cache import memory
+from custctl.cache.memory import ALL, Memory
 
 
 class Clock:
@@ -81,3 +84,123 @@ def test_what_was_written_is_the_highest_version_and_another_databases_is_forgot
     assert Memory(path, clock).known(7) == "3"
     held.learn("two")
     assert Memory(path, clock).known(7) == ""
+
+
+def test_a_memory_knows_all_writes_since_it_began(path: Path, clock: Clock) -> None:
+    assert Memory(path, clock).reach == 0
+    clock.now += 10
+    assert Memory(path, clock).reach == 0  # nothing was recorded
+    Memory(path, clock).answered()
+    clock.now += 10
+    held = Memory(path, clock)
+    held.answered()
+    assert held.reach == 10
+    assert not held.is_sure(7)
+    held.wrote(7, "2")
+    assert held.is_sure(7)
+    held.learn("one")
+    assert held.reach == 0
+    assert not held.is_sure(7)
+
+
+def test_a_memory_of_the_future_begins_anew(path: Path, clock: Clock) -> None:
+    held = Memory(path, clock)
+    held.learn("one")
+    held.wrote(7, "2")
+    clock.now -= 1
+    held = Memory(path, clock)
+    assert (held.known(7), held.is_sure(7), held.reach) == ("2", False, 0)
+
+
+def test_a_record_that_was_put_back_may_lack_the_last_write(path: Path, clock: Clock) -> None:
+    held = Memory(path, clock)
+    held.learn("one")
+    held.wrote(7, "2")
+    text = path.read_bytes()
+    held.wrote(7, "3")
+    path.write_bytes(text)
+    clock.now += 10
+    held = Memory(path, clock)
+    assert (held.known(7), held.is_sure(7), held.reach) == ("2", False, 0)
+
+
+def test_who_has_read_a_record_that_is_lost_proves_nothing_by_it(path: Path, clock: Clock) -> None:
+    Memory(path, clock).answered()
+    reader, writer = Memory(path, clock), Memory(path, clock)
+    assert (reader.known(7), writer.known(7)) == ("", "")
+    path.unlink()
+    Memory(path, clock).answered()
+    clock.now += 10
+    reader.met({7: "2"})
+    held = Memory(path, clock)
+    assert (held.known(7), held.reach) == ("", 10)
+    writer.wrote(7, "2")
+    held = Memory(path, clock)
+    assert (held.known(7), held.reach) == ("", 0)
+
+
+def test_of_too_many_writes_the_oldest_is_forgotten(path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_KEPT", 2)
+    held = Memory(path, clock)
+    for customer_id in (1, 2, 1, 3):
+        held.wrote(customer_id, "2")
+        clock.now += 10
+    assert [held.known(each) for each in (1, 2, 3)] == ["2", "", "2"]
+    # Whatever was written after the forgotten one is known.
+    assert held.reach == 30
+
+
+def test_of_too_many_doubts_all_are_left(path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_KEPT", 2)
+    held = Memory(path, clock)
+    held.doubt([1, 2])
+    assert held.in_doubt.keys() == {1, 2}
+    held.doubt([3], 60)
+    for moment, left in ((59, {ALL}), (61, set())):
+        clock.now = Clock.now + moment
+        held.settle(held.in_doubt)
+        assert held.in_doubt.keys() == left
+
+
+def test_a_failure_counts_for_half_a_minute(path: Path, clock: Clock) -> None:
+    Memory(path, clock).failed("no answer")
+    for moment, failure in ((0, "no answer"), (29, "no answer"), (31, None), (-1, None)):
+        clock.now = Clock.now + moment
+        assert Memory(path, clock).failure == failure
+
+
+def test_how_long_ago_the_database_was_looked_for(path: Path, clock: Clock) -> None:
+    assert Memory(path, clock).seen == (math.inf, True)
+    for there in (False, True):
+        Memory(path, clock).saw(there)
+        clock.now += 3
+        assert Memory(path, clock).seen == (3, there)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "[" * 100_000,
+        '{"written": [7], "doubt": 5, "seen": [1], "failed": [1], "database_id": 1}',
+        '{"written": {"7": 1, "x": "2"}, "doubt": {"1": null, "-2": "x"}, "seen": ["x", true], "failed": ["x", "y"]}',
+    ],
+)
+def test_a_file_of_another_form_holds_nothing(path: Path, clock: Clock, text: str) -> None:
+    Memory(path, clock).answered()
+    path.write_text(text)
+    held = Memory(path, clock)
+    assert (held.known(7), held.in_doubt, held.failure, held.seen) == ("", {}, None, (math.inf, True))
+    assert (held.database_id, held.may_try(), held.reach) == (None, True, 0)
+
+
+@pytest.mark.parametrize("since", ["x", None, math.nan, math.inf, 0, -5])
+def test_a_beginning_that_is_no_time_is_now(path: Path, clock: Clock, since: object) -> None:
+    held = Memory(path, clock)
+    held.answered()
+    # In its place, so that the seal is whole.
+    text = json.dumps({**json.loads(path.read_text()), "since": since})
+    held._file.change(lambda *_: text, 1)  # type: ignore[union-attr]
+    clock.now += 10
+    assert Memory(path, clock).reach == 0
