@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,14 @@ from custctl.customers.operations import new_operation_id
 from custctl.customers.store import CustomerStore
 from custctl.engines.base import EngineSettings
 from custctl.engines.sqlite.database import SqliteDatabase
-from custctl.support.errors import ConflictError, NotFoundError
+from custctl.support.errors import (
+    ConflictError,
+    CustctlError,
+    InterruptedRunError,
+    NotFoundError,
+    OutcomeUnknownError,
+    UnavailableError,
+)
 from tests.conftest import Project
 
 ADA = {"email": "ada@example.com", "first_name": "Ada", "last_name": "Lovelace"}
@@ -84,6 +92,31 @@ def test_what_is_not_written(customers: CustomerStore, told: Told) -> None:
     with pytest.raises(NotFoundError):
         customers.delete("2", operation_id=new_operation_id())
     assert told.since() == ["unchanged"] * 3
+
+
+@pytest.mark.parametrize(
+    ("error", "notes"),
+    [
+        (OutcomeUnknownError("lost"), []),
+        (InterruptedRunError("interrupted"), []),
+        (UnavailableError("lost; nothing was written"), ["unchanged"]),
+    ],
+    ids=["unknown", "interrupted", "not written"],
+)
+def test_what_may_yet_be_written_stays_announced(
+    customers: CustomerStore, told: Told, monkeypatch: pytest.MonkeyPatch, error: CustctlError, notes: list[str]
+) -> None:
+    run = customers.transactions.run
+
+    def stand_in(*arguments: Any) -> Any:
+        """Lose the answer to the commit."""
+        run(*arguments)
+        raise error
+
+    monkeypatch.setattr(customers.transactions, "run", stand_in)
+    with pytest.raises(type(error)):
+        customers.update("1", {"city": "Ulm"}, operation_id=new_operation_id())
+    assert told.since() == ["writing 1", *notes]
 
 
 def test_a_delete_and_an_erasure_of_what_it_left(customers: CustomerStore, told: Told) -> None:
