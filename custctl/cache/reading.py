@@ -68,17 +68,19 @@ class Reader:
         """
         name = parse_who(who)
         look = NOTHING if demands.fresh else self._look(name)
-        usable = look.row is not None and (isinstance(name, int) or look.row.email == name)
-        if usable and look.row is not None and look.answer == "hit":
+        row = look.row
+        if row is not None and isinstance(name, str) and row.email != name:
+            row = None  # the entry's address has changed since
+        if row is not None and look.answer == "hit":
             if not self._is_down():
-                return Found(look.row, cached=True, age=look.age)
-            return self._stale(look, look.row, demands, UnavailableError("the database does not respond"))
+                return Found(row, cached=True, age=look.age)
+            return self._stale(look, row, demands, UnavailableError("the database does not respond"))
         try:
             return Found(self._ask(who, look))
         except UnavailableError as error:
-            if not usable or look.row is None or demands.fresh:
+            if row is None:
                 raise
-            return self._stale(look, look.row, demands, error)
+            return self._stale(look, row, demands, error)
 
     def _look(self, name: int | str) -> Look:
         if self._cache is None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from custctl.cache.entries import Sealer
 from custctl.cache.memory import Memory
 from custctl.cache.store import Cache
 from custctl.cache.wire import Refusal, Wire
@@ -46,6 +47,7 @@ def open_cache(
     port: int | None = None,
     ttl: float = 60.0,
     mark: float = 80.0,
+    sealer: Sealer | None = None,
 ) -> Cache:
     """Return a cache with a connection and a memory of its own."""
     return Cache(
@@ -55,4 +57,5 @@ def open_cache(
         OldMemory(memory),
         ttl=ttl,
         mark=mark,
+        sealer=(lambda: sealer) if sealer is not None else None,
     )

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from custctl.cache.channel import CacheError, Keys
-from custctl.cache.entries import pack, version_key
+from custctl.cache.entries import Sealer, pack, version_key
 from custctl.cache.memory import ALL
 from custctl.cache.probing import probe
+from custctl.cache.sealing import AesSealer, new_key
 from custctl.cache.store import Cache
 from tests.cache.machine import ENGINE, customer
 from tests.cache.servers import OldMemory, open_cache
@@ -32,8 +34,8 @@ class Cached:
         for number in (1, 2):
             self.cache.fill(customer(number, 1, 5), self.cache.look(number).lease)
 
-    def reopened(self, port: int | None = None) -> Cache:
-        return open_cache(self.server, self.memory, self.database, port=port)
+    def reopened(self, port: int | None = None, sealer: Sealer | None = None) -> Cache:
+        return open_cache(self.server, self.memory, self.database, port=port, sealer=sealer)
 
     def key(self, number: int) -> str:
         return Keys(self.database).row(number)
@@ -268,6 +270,51 @@ def test_after_a_failure_only_writes_ask_the_cache(cached: Cached) -> None:
         later.begin(1, "t")
         assert later.look(2).answer == "hit"
     assert OldMemory(cached.memory).failure is None
+
+
+def test_only_reads_leave_a_cache_alone_that_has_just_failed(cached: Cached) -> None:
+    email, row, lease = customer(1, 1, 5).email, customer(1, 1, 6), cached.cache.look(3).lease
+    reads: list[Callable[[Cache], object]] = [
+        lambda cache: cache.find(email),
+        lambda cache: cache.look(1),
+        lambda cache: cache.fill(customer(3, 1, 1), lease),
+        lambda cache: cache.count("stale"),
+    ]
+    others: list[Callable[[Cache], object]] = [
+        lambda cache: cache.begin(1, "t"),
+        lambda cache: cache.unmark(1, "t"),
+        lambda cache: cache.put(row, "t"),
+        lambda cache: cache.bury(2, "e1-5", "t"),
+        lambda cache: cache.begin_many("t", 60),
+        lambda cache: cache.turn("t"),
+        lambda cache: cache.has(1),
+        lambda cache: cache.forget(1),
+        lambda cache: cache.forget_addresses(1),
+        lambda cache: cache.drop([cached.key(1).encode()]),
+        lambda cache: list(cache.key_lists()),
+        Cache.counts,
+        Cache.info,
+    ]
+    for call in (*reads, *others):
+        OldMemory(cached.memory).failed("no answer")
+        with closing(cached.reopened()) as later:
+            if call in reads:
+                with pytest.raises(CacheError, match=r"^no answer, a moment ago$"):
+                    call(later)
+            else:
+                call(later)
+        assert (OldMemory(cached.memory).failure is None) == (call in others)
+
+
+def test_a_row_is_sealed_by_the_first_call_of_a_process(cached: Cached) -> None:
+    sealer = AesSealer(new_key())
+    rows, lease = [customer(number, 1, 6) for number in (1, 3)], cached.cache.look(3).lease
+    cached.cache.begin(1, "t")
+    for row, call in zip(rows, (partial(Cache.put, token="t"), partial(Cache.fill, lease=lease)), strict=True):
+        with closing(cached.reopened(sealer=sealer)) as later:
+            call(later, row)
+            assert b"Byron" not in cached.call("HGET", cached.key(row.id), "payload")
+            assert later.look(row.id).row == row
 
 
 def test_a_probe_leaves_nothing_behind(cached: Cached) -> None:

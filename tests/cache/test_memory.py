@@ -80,10 +80,18 @@ def test_what_was_written_is_the_highest_version_and_another_databases_is_forgot
     held = Memory(path, clock)
     held.learn("one")
     for version in ("2", "3", "1"):
-        held.wrote(7, version)
-    assert Memory(path, clock).known(7) == "3"
+        Memory(path, clock).wrote(7, version)
+    held = Memory(path, clock)
+    held.learn("one")
+    held.met({8: "5"})
+    held = Memory(path, clock)
+    assert held.database_id == "one"
+    assert [(held.known(each), held.is_sure(each)) for each in (7, 8, 9)] == [("3", True), ("5", True), ("", False)]
+    held.saw(there=False)
+    held.doubt([7])
     held.learn("two")
-    assert Memory(path, clock).known(7) == ""
+    held = Memory(path, clock)
+    assert (held.database_id, held.known(7), held.in_doubt, held.seen) == ("two", "", {}, (math.inf, True))
 
 
 def test_a_memory_knows_all_writes_since_it_began(path: Path, clock: Clock) -> None:
@@ -150,6 +158,19 @@ def test_of_too_many_writes_the_oldest_is_forgotten(path: Path, clock: Clock, mo
     assert held.reach == 30
 
 
+def test_a_write_from_before_a_loss_is_no_beginning(path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_KEPT", 1)
+    held = Memory(path, clock)
+    held.learn("one")
+    held.wrote(1, "2")
+    path.write_bytes(path.read_bytes())  # as a restore does
+    held = Memory(path, clock)
+    held.answered()
+    held.wrote(2, "2")
+    clock.now += 10
+    assert (held.known(1), held.is_sure(2), held.reach) == ("", True, 10)
+
+
 def test_of_too_many_doubts_all_are_left(path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_KEPT", 2)
     held = Memory(path, clock)
@@ -181,6 +202,7 @@ def test_how_long_ago_the_database_was_looked_for(path: Path, clock: Clock) -> N
     "text",
     [
         "",
+        "{",
         "[]",
         "[" * 100_000,
         '{"written": [7], "doubt": 5, "seen": [1], "failed": [1], "database_id": 1}',

@@ -165,7 +165,9 @@ def test_a_cache_that_takes_nothing_is_told_once() -> None:
 def test_while_the_database_is_down_its_entry_is_served_and_counted(look: Look, age: float, who: str) -> None:
     for is_full in (False, True):
         shop = StandIn([look], is_down=True, is_full=is_full)
-        assert shop.get(who, max_stale=age) == Found(OLD, cached=True, stale=True, age=age, is_sure=look.is_sure)
+        assert shop.get(who, max_stale=None if is_full else age) == Found(
+            OLD, cached=True, stale=True, age=age, is_sure=look.is_sure
+        )
         assert shop.asked[-1] == "count stale"
         assert (look is HIT) == (len(shop.asked) == 2)  # the database is known to be down
 
@@ -178,8 +180,9 @@ def test_what_may_not_be_served_while_the_database_is_down(look: Look) -> None:
         ({"fresh": True}, "^the database is down$"),
     ):
         shop = StandIn([look], is_down=True)
-        with pytest.raises(UnavailableError, match=why):
+        with pytest.raises(UnavailableError, match=why) as caught:
             shop.get(**demands)
+        assert caught.value.hint == (None if look is HIT and "fresh" not in demands else "start it")
         assert "count stale" not in shop.asked
 
 
