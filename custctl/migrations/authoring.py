@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from custctl.migrations.directives import Directives, parse_directives
 from custctl.migrations.folders import engines_of, sql_files
-from custctl.migrations.markers import refuse_markers
 from custctl.migrations.scripts import MOST_DIGITS, parse_name
 from custctl.migrations.spaces import COMPANY_FROM
 from custctl.support.errors import CredentialError, MigrationError, UsageError
@@ -53,7 +52,6 @@ def new_scripts(sql_dir: Path, name: str, *, bundled: bool) -> list[Path]:
     try:
         if parse_directives(text, shown) != Directives():
             raise MigrationError("it is one")
-        refuse_markers(text, shown)
     except MigrationError as error:
         raise UsageError(
             f"`{name}` looks like a directive", hint="describe what the script does, as in `add phone`"

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal, NoReturn, cast, get_args
+from functools import cache
+from types import MappingProxyType
+from typing import Literal, NamedTuple, NoReturn, cast, get_args
 
 from custctl.migrations.column_markers import MARKERS
+from custctl.migrations.markers import refuse_markers
 from custctl.support.errors import MigrationError
 from custctl.support.patterns import compiled
 from custctl.support.text import nearest
@@ -47,8 +49,7 @@ _PARTS = compiled(r"([A-Za-z_-]*)[ \t]*(=?)[ \t]*(.*)")
 _WORD = compiled(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Directives:
+class Directives(NamedTuple):
     """The directives of one script.
 
     Attributes:
@@ -66,7 +67,7 @@ class Directives:
     transaction: bool = True
     environments: frozenset[str] | None = None
     substitute: bool = False
-    allow: Mapping[str, str] = field(default_factory=dict, hash=False)
+    allow: Mapping[str, str] = MappingProxyType({})
     requires: frozenset[str] = frozenset()
     none: str | None = None
     personal: bool = False
@@ -74,6 +75,7 @@ class Directives:
     phase: Phase | None = None
 
 
+@cache
 def parse_directives(text: str, name: str) -> Directives:
     """Read the directives of a script.
 
@@ -90,8 +92,10 @@ def parse_directives(text: str, name: str) -> Directives:
         The directives, with defaults for those not given.
 
     Raises:
-        MigrationError: an unknown, misplaced, repeated or malformed directive; the message names file and line.
+        MigrationError: an unknown, misplaced, repeated or malformed directive, or a marker of another tool; the message
+            names file and line.
     """
+    refuse_markers(text, name)
     header = _HEADER.match(text)
     header_end = header.end() if header else 0
     parser = _Parser(text, name)

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from custctl.engines.scripts import Finding, Statement
-from custctl.migrations.directives import Phase
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
+    from custctl.migrations.directives import Phase
     from custctl.migrations.scripts import Script
 
 CONTRACT = frozenset(

@@ -155,10 +155,10 @@ def make_plan(
                     late.append(script)
     for script in scripts.repeatable:
         record = by_name.pop(script.name, None)
-        if not applies(script, environment, features):
-            entries.append(_entry("left-out", script, record))
-        elif record is not None and record.state in DONE and record.checksum == script.checksum:
+        if record is not None and record.state in DONE and record.checksum == script.checksum:
             entries.append(_entry("applied", script, record))
+        elif not applies(script, environment, features):
+            entries.append(_entry("left-out", script, record))
         else:
             entries.append(_entry("pending", script, record))
             if target is None:
@@ -176,9 +176,8 @@ def make_seed_plan(
     steps = []
     for script in scripts:
         record = by_name.get(script.name)
-        if applies(script, environment, features) and not (
-            record is not None and record.state in DONE and record.checksum == script.checksum
-        ):
+        is_done = record is not None and record.state in DONE and record.checksum == script.checksum
+        if not is_done and applies(script, environment, features):
             steps.append(_step(script, record))
     return tuple(steps)
 

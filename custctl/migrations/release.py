@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,6 +45,8 @@ def find_lacking(sql_dir: Path, engine: str, scripts: ScriptSet) -> Lacking | No
     ]
     if not names:
         return None
+    import shlex
+
     copies: dict[Path, list[str]] = {}
     for folder in sorted(entry for entry in sql_dir.iterdir() if entry.is_dir()):
         for name in PRODUCT_SCRIPTS:

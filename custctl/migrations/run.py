@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from custctl.migrations.directives import Phase
 from custctl.migrations.plan import Step
 from custctl.migrations.scripts import Script
 from custctl.support.text import plural
@@ -14,6 +12,7 @@ from custctl.support.text import plural
 if TYPE_CHECKING:
     from custctl.engines.model import Index, LockHolder, SearchIndex
     from custctl.engines.scripts import Finding
+    from custctl.migrations.directives import Phase
     from custctl.migrations.journal import Record
     from custctl.migrations.release import Lacking
     from custctl.support.errors import CustctlError
@@ -76,21 +75,25 @@ class Applied(NamedTuple):
     duration_ms: int
 
 
-@dataclass(slots=True)
 class Run:
     """What a run did.
 
     Attributes:
+        before: the newest number applied before it, or None.
+        after: the newest number applied after it, or None.
+        applied: the scripts that it applied, in their order.
+        planned: what it set out to do.
         phases: the release of each planned script, by name; set by a dry run.
         indexes: the names of the indexes that the run would build besides the scripts; set by a dry run.
     """
 
-    before: int | None = None
-    after: int | None = None
-    applied: list[Applied] = field(default_factory=list)
-    planned: tuple[Step, ...] = ()
-    phases: dict[str, Phase] = field(default_factory=dict)
-    indexes: tuple[str, ...] = ()
+    def __init__(self, newest: int | None = None, planned: tuple[Step, ...] = ()) -> None:
+        self.before = newest
+        self.after = newest
+        self.applied: list[Applied] = []
+        self.planned = planned
+        self.phases: dict[str, Phase] = {}
+        self.indexes: tuple[str, ...] = ()
 
     @property
     def so_far(self) -> str:

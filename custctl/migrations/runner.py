@@ -81,7 +81,7 @@ def migrate(database: Database, request: Request, listener: Listener) -> Run:
         listener.lacking(lacking)
     if left:
         listener.left(left)
-    run = Run(before=plan.newest, after=plan.newest, planned=plan.steps)
+    run = Run(plan.newest, plan.steps)
     listener.planned(run)
     is_whole = state.standing is None or state.standing.deferred is None
     is_idle = state.has_journal and not plan.steps and is_whole and not _fields_changed(database, state)

@@ -7,13 +7,14 @@ import hashlib
 import re
 from os import DirEntry
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from custctl.migrations.directives import Directives, parse_directives
 from custctl.migrations.folders import engine_folder, entries_of, is_script, kind_of, reject, sql_files
-from custctl.migrations.markers import refuse_markers
 from custctl.migrations.spaces import Space, is_disputed, space_of
 from custctl.support.errors import MigrationError, UsageError
+
+if TYPE_CHECKING:
+    from custctl.migrations.directives import Directives
 
 Kind = Literal["versioned", "repeatable", "seed"]
 
@@ -35,7 +36,6 @@ class Script(NamedTuple):
         path: the file's path.
         text: its content: decoded, without a BOM, with LF line endings.
         checksum: `v1:sha256:` and the hexadecimal SHA-256 of `text` in UTF-8.
-        directives: its directives.
     """
 
     kind: Kind
@@ -45,7 +45,18 @@ class Script(NamedTuple):
     path: Path
     text: str
     checksum: str
-    directives: Directives
+
+    @property
+    def directives(self) -> Directives:
+        """The directives in its text, read when they are first asked for: what is applied unchanged needs none.
+
+        Raises:
+            MigrationError: as for `parse_directives`.
+        """
+        # Imported here: the patterns take longer to compile than a run with nothing to do takes to read all scripts.
+        from custctl.migrations.directives import parse_directives
+
+        return parse_directives(self.text, self.name)
 
     @property
     def space(self) -> Space:
@@ -96,8 +107,8 @@ def discover(sql_dir: Path, engine: str) -> ScriptSet:
         The scripts, in the order in which they run.
 
     Raises:
-        MigrationError: no such engine, a file that is not a script, two scripts of one space with the same number, a
-            text that cannot be decoded, or a wrong directive.
+        MigrationError: no such engine, a file that is not a script, two scripts of one space with the same number, or
+            a text that cannot be decoded.
     """
     folder = engine_folder(sql_dir, engine)
     versioned: dict[tuple[bool, int], Script] = {}
@@ -202,9 +213,7 @@ def _read(kind: Kind, version: int | None, description: str, name: str, path: st
     if nul >= 0:
         line = text.count("\n", 0, nul) + 1
         reject(name, f"{name}:{line}: the script contains a NUL character", "save it as UTF-8")
-    refuse_markers(text, name)
-    directives = parse_directives(text, name)
-    return Script(kind, version, description, name, Path(path), text, checksum(text), directives)
+    return Script(kind, version, description, name, Path(path), text, checksum(text))
 
 
 def _decode(data: bytes, name: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from custctl.migrations.directives import parse_directives
 from custctl.migrations.journal import State, read_state
 from custctl.migrations.plan import Entry, Plan, make_plan
 from custctl.migrations.release import Lacking, find_lacking
@@ -54,6 +55,8 @@ def read_status(database: Database, sql_dir: Path, environment: str, *, shape: b
         MigrationError: the folder of scripts cannot be read.
     """
     scripts = discover(sql_dir, database.engine_name)
+    for script in (*scripts.versioned, *scripts.repeatable):
+        parse_directives(script.text, script.name)  # of those applied too: a new database would stop there
     state = read_state(database)
     plan = make_plan(scripts, state.records, environment=environment, features=database.features())
     lacking = find_lacking(sql_dir, database.engine_name, scripts)

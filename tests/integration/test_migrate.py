@@ -163,6 +163,15 @@ def test_drift_is_shown_as_a_diff_and_line_endings_are_none(shop: Workshop) -> N
     assert "+INSERT INTO a VALUES (2);" in details["drifted"][0]["diff"]
 
 
+def test_the_directives_of_an_applied_script_are_checked_too_where_scripts_are_looked_over(shop: Workshop) -> None:
+    shop.tables("a")
+    shop.ok()
+    shop.write("0001_a", "-- custctl: nonsense\nCREATE TABLE a (x);\nINSERT INTO a VALUES (1);\n")
+    assert "changed after they were applied: `migrations/0001_a.sql`" in shop.refused()
+    for verb in ("status", "validate"):
+        assert "migrations/0001_a.sql:1: unknown directive `nonsense`" in shop.refused(verb)
+
+
 def test_a_missing_script_is_a_warning(shop: Workshop) -> None:
     shop.tables("a", "b")
     shop.ok()

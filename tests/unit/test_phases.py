@@ -8,7 +8,6 @@ import pytest
 
 from custctl.engines import ENGINES, open_database
 from custctl.engines.base import EngineSettings
-from custctl.migrations.directives import parse_directives
 from custctl.migrations.phases import CONTRACT, in_words, phase_of, phase_of_rule
 from custctl.migrations.plan import split_script
 from custctl.migrations.scripts import Script, checksum, discover
@@ -37,7 +36,7 @@ def test_the_release_before_tolerates_every_script_of_the_product(engine: str) -
 
 def company(text: str) -> Script:
     name = "migrations/1000_x.sql"
-    return Script("versioned", 1000, "x", name, Path(name), text, checksum(text), parse_directives(text, name))
+    return Script("versioned", 1000, "x", name, Path(name), text, checksum(text))
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from custctl.engines import open_database
 from custctl.engines.base import Database, EngineSettings
-from custctl.migrations.directives import parse_directives
 from custctl.migrations.journal import Record
 from custctl.migrations.plan import (
     Plan,
+    Step,
     check_plan,
     expand_only,
     lint_script,
@@ -31,7 +31,7 @@ def script(
     version: int | None, text: str = "SELECT 1;\n", *, kind: Kind = "versioned", name: str | None = None
 ) -> Script:
     name = name or f"migrations/{version:04d}_x.sql"
-    return Script(kind, version, "x", name, Path(name), text, checksum(text), parse_directives(text, name))
+    return Script(kind, version, "x", name, Path(name), text, checksum(text))
 
 
 def repeatable(stem: str, text: str = "SELECT 1;\n") -> Script:
@@ -101,6 +101,23 @@ def test_on_an_empty_journal_everything_is_pending_and_repeatable_scripts_come_l
     ]
     assert made.newest is None
     assert made.reaches == 2
+
+
+@pytest.mark.parametrize("kind", ["versioned", "repeatable", "seed"])
+def test_directives_are_read_only_of_what_may_run(kind: Kind) -> None:
+    of = script(1 if kind == "versioned" else None, "-- custctl: nonsense\n", kind=kind, name="migrations/0001_x.sql")
+    with pytest.raises(MigrationError, match="unknown directive `nonsense`"):
+        _ = of.directives
+
+    def steps(records: list[Record]) -> tuple[Step, ...]:
+        if kind == "seed":
+            return make_seed_plan([of], records, environment="test", features=frozenset())
+        return plan([of], records).steps
+
+    # A later release may refuse what an earlier one has applied.
+    assert steps([record(of)]) == ()
+    with pytest.raises(MigrationError, match="unknown directive `nonsense`"):
+        steps([])
 
 
 def test_what_is_applied_or_a_baseline_is_not_run_again() -> None:

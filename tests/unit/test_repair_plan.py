@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from custctl.migrations.directives import Directives
 from custctl.migrations.journal import Record
 from custctl.migrations.plan import Drift
 from custctl.migrations.repair import Change, Repair, Unsettled, check_stamp
@@ -15,7 +14,7 @@ from custctl.migrations.scripts import Script
 from custctl.support.errors import UsageError
 
 NAME = "migrations/0001_a.sql"
-SCRIPT = Script("versioned", 1, "a", NAME, Path(NAME), "SELECT 2;\n", "v1:sha256:b", Directives())
+SCRIPT = Script("versioned", 1, "a", NAME, Path(NAME), "SELECT 2;\n", "v1:sha256:b")
 
 
 def _record(in_flight: int | None = None) -> Record:

@@ -32,9 +32,10 @@ def write(sql: Path, name: str, data: bytes | str = "SELECT 1;\n", engine: str =
     return path
 
 
-def read_all(sql: Path) -> None:
-    discover(sql, "sqlite")
-    seed_sets(sql, "sqlite")
+def read_all(sql: Path) -> list[Directives]:
+    found = discover(sql, "sqlite")
+    seeds = seed_sets(sql, "sqlite").values()
+    return [script.directives for scripts in (found.versioned, found.repeatable, *seeds) for script in scripts]
 
 
 def refused(sql: Path, *words: str) -> MigrationError:
@@ -215,7 +216,7 @@ def test_markers_of_other_tools_are_refused(sql: Path, marker: str, tool: str) -
 )
 def test_a_comment_about_the_rollback_is_no_marker(sql: Path, text: str) -> None:
     write(sql, "migrations/0001_a.sql", f"CREATE TABLE a (x);\n{text}")
-    assert len(discover(sql, "sqlite").versioned) == 1
+    assert len(read_all(sql)) == 1
 
 
 @pytest.mark.parametrize(

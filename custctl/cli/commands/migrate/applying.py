@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from custctl.cli.commands.arguments import duration
 from custctl.cli.commands.migrate.summary import SummaryReporter, summarised
 from custctl.cli.commands.reporting import tell_indexes
 from custctl.cli.context import Context
-from custctl.migrations.directives import Phase
 from custctl.migrations.plan import Step
 from custctl.migrations.run import Applied
 from custctl.migrations.scripts import Script
 from custctl.support.errors import UsageError
 from custctl.support.text import plural
+
+if TYPE_CHECKING:
+    from custctl.migrations.directives import Phase
 
 COLUMNS = ("version", "description", "kind", "script", "statements", "duration_ms")
 _PLANNED = ("version", "description", "kind", "script", "reason", "phase")
