@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from custctl.engines.reads import LogPosition
 from custctl.replication.positions import Positions
@@ -71,7 +73,9 @@ class Reads:
         """Let it be known how far was written from here, and nothing of the primary."""
         path, held = self.memory, self.remembered()
         path.unlink()
-        Positions(path).remember(LogPosition(held["database_id"], epoch, position), "")
+        # Sealed where its commands look for the seal.
+        with mock.patch.dict(os.environ, self.inside.environ):
+            Positions(path).remember(LogPosition(held["database_id"], epoch, position), "")
 
     def know_primary(self) -> None:
         """Let it be known which node is the primary, as after any write."""
