@@ -141,7 +141,12 @@ class Project:
 def clean_environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return an environment that holds nothing of the machine's own settings."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH", "TMPDIR") if name in os.environ}
-    own = {"HOME": str(home), "XDG_RUNTIME_DIR": str(home), "PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": ""}
+    own = {
+        "HOME": str(home),
+        "XDG_RUNTIME_DIR": str(home),
+        "PYTHONPATH": str(REPOSITORY),
+        "PYTHONDONTWRITEBYTECODE": "",
+    }
     return {**kept, **own, **(extra or {})}
 
 

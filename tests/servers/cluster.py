@@ -301,10 +301,15 @@ class Cluster:
                 "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming' AND flush_lsn >= %s::pg_lsn",
                 position,
             )
-            return wanted <= {name for (name,) in rows} and all(
-                self.nodes[name].sql("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", position) == [(True,)]
-                for name in wanted
-            )
+            if not wanted <= {name for (name,) in rows}:
+                return False
+            try:
+                return all(
+                    self.nodes[name].sql("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", position) == [(True,)]
+                    for name in wanted
+                )
+            except psycopg.errors.SerializationFailure:
+                return False  # what it replays is in the way of any query
 
         _wait(caught_up, f"{', '.join(sorted(wanted))} to follow `{primary}`")
 

@@ -195,6 +195,9 @@ class PostgresqlServer:
             str(self.data),
             *(word for name, value in options.items() for word in ("-c", f"{name}={value}")),
         ]
+        # A killed server leaves its lock files, whose process number may be another program's by now.
+        for lock in (self.data / "postmaster.pid", self.folder / f".s.PGSQL.{self.port}.lock"):
+            lock.unlink(missing_ok=True)
         log_start = len(self.log)
         self.process.spawn(command, _environ())
         end = time.monotonic() + _START_SECONDS
