@@ -21,7 +21,7 @@ def held(opened: Opened, who: str) -> dict[str, Any]:
     """Return all data about a customer, by kind.
 
     Raises:
-        CredentialError: this login may not read the values in the audit, or whether a password is set.
+        CredentialError: this login may not read the row, the values in the audit, or whether a password is set.
         NotFoundError: there is no such customer and never was.
     """
     from custctl.customers.history import find_id, read_rows, require_known
@@ -34,6 +34,8 @@ def held(opened: Opened, who: str) -> dict[str, Any]:
             rows = read_rows(connection, number, "audit.history")
             require_known(connection, who, number, rows)
             found = look_up(database, connection, "customer.", number)
+            if found is None:
+                database.require_all_rows(connection)
             password = _password(connection, number)
             row = to_customer(database, connection, found) if found is not None else None
             account = connection.run("account.of", owner=number).one_or_none()

@@ -224,6 +224,7 @@ class CustomerStore(CustomerReader):
 
         Raises:
             ConflictError: other rows refer to the customer, or other writes kept changing it; nothing was erased.
+            CredentialError: this login does not see whether the row is gone; nothing was erased.
             NotFoundError: no such customer, now or ever.
         """
         from custctl.customers.erasure import ACTION, erasure_detail, last_version, scripts_that_hold
@@ -234,6 +235,8 @@ class CustomerStore(CustomerReader):
             if found is None and isinstance(named, str):
                 raise not_found(who)
             row = to_customer(self._database, connection, found) if found is not None else None
+            if row is None:
+                self._database.require_all_rows(connection)
             number = row.id if row is not None else int(named)
             version = row.version if row is not None else last_version(connection, number)
             self._mirror.erasing(standing.database_id, number)

@@ -7,6 +7,8 @@ from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from custctl.support.errors import other_shape
+
 
 class Row(tuple[Any, ...]):
     """A row, with its columns as attributes."""
@@ -52,9 +54,14 @@ class Result:
         return self._rows[0] if self._rows else None
 
     def one_or_none(self) -> Row | None:
-        """Return the one row, if any."""
+        """Return the one row, if any.
+
+        Raises:
+            PendingError: there are more.
+        """
         if len(self._rows) > 1:
-            raise ValueError(f"{len(self._rows)} rows instead of one")
+            # A unique index is missing, or another table inherits from this one.
+            raise other_shape("the database", f"{len(self._rows)} rows were found where there can be only one")
         return self.first()
 
     def one(self) -> Row:

@@ -70,6 +70,13 @@ class Rows(ABC):
         Does nothing if the engine keeps such copies until its own housekeeping removes them.
         """
 
+    def require_all_rows(self, connection: Connection) -> None:  # noqa: B027 - most engines hide none
+        """Check that a customer whom this login does not see is not there.
+
+        Raises:
+            CredentialError: the database may hide customers from this login.
+        """
+
     def scrub(self) -> Sequence[Remains]:
         """Remove what deleted or changed rows left in free space, and return what could not be removed.
 

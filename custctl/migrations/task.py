@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from custctl.migrations.shapes import Recorder
 
 _OURS = " and ".join(f"`{table}`" for table in BOOTSTRAP)
+# The last one is part of every statement that runs SQL which a script has assembled.
+_MAY_CHANGE_OURS = (*BOOTSTRAP, "exec")
 _EXCERPT = 100  # characters of a failing statement that a message shows
 
 BEFORE, RUNNING, AFTER = "before ", "", "after "
@@ -45,7 +47,7 @@ class Task:
         after_script: called in the script's own transaction, before its commit.
         at: the 0-based number of the statement that is running, or ran last.
         phase: `BEFORE`, `RUNNING` or `AFTER` that statement.
-        records: what the runner's tables held when the script began; None if the script does not name them.
+        records: what the runner's tables held when the script began; None if its text shows no way to change them.
     """
 
     database: Database
@@ -178,7 +180,7 @@ class Task:
                 hint="run it again",
                 details={"script": self.script.name},
             )
-        if any(table in self.script.text.lower() for table in BOOTSTRAP):
+        if any(word in self.script.text.lower() for word in _MAY_CHANGE_OURS):
             self.records = self._read_records()
         return now
 

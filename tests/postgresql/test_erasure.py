@@ -8,6 +8,8 @@ import pytest
 
 from tests.conftest import Project
 from tests.inside import Inside
+from tests.postgresql.conftest import with_own_fields
+from tests.servers.fixtures import PostgresqlServers
 from tests.servers.postgresql import PostgresqlServer
 from tests.servers.projects import EngineProject, on_engine, postgresql_place
 
@@ -55,3 +57,25 @@ def test_no_byte_is_left_once_the_report_is_followed(made: EngineProject, own_po
             own_postgresql.sql(statement, dbname=made.names["dev"])
     assert _holding(own_postgresql) == set()
     inside.ok("audit", "verify")
+
+
+def test_a_row_that_the_login_does_not_see_is_not_taken_for_a_deleted_one(
+    project: Project, postgresql_servers: PostgresqlServers
+) -> None:
+    hide = (
+        "ALTER TABLE customer ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
+        "CREATE POLICY seen ON customer USING (status = 'active')",
+        "UPDATE customer SET status = 'closed'",
+    )
+    with with_own_fields(project, postgresql_servers, *hide) as shop:
+        inside = Inside(shop.path, shop.environ)
+        for command in (
+            ["customer", "erase", "1", "--request", "DSR-1", "--yes"],
+            ["customer", "export", "--who", "1"],
+        ):
+            told = inside.run(*command)
+            assert (told.code, "may hide this customer from `custctl`" in told.err) == (4, True), told.err
+        assert [entry["action"] for entry in inside.ok("audit", "list", "-o", "json").json["items"]] == ["add"]
+        shop.sql("ALTER TABLE customer NO FORCE ROW LEVEL SECURITY")
+        erased = inside.ok("customer", "erase", "1", "--request", "DSR-1", "--yes", "-o", "json").json["erased"]
+        assert erased["customer"] == 1

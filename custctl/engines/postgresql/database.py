@@ -472,6 +472,15 @@ class PostgresqlDatabase(ServerDatabase):
         newest = f"SELECT pg_catalog.setval({sequence}, coalesce(max(id), 1), max(id) IS NOT NULL) FROM {name.replace('%', '%%')}"
         connection.send(newest, ("name",), {"name": name})
 
+    def require_all_rows(self, connection: Connection) -> None:
+        table = connection.qualified(names.CUSTOMER)
+        query = "SELECT pg_catalog.row_security_active(%(table)s::text)"
+        if connection.send(query, ("table",), {"table": table}).scalar():
+            raise CredentialError(
+                f"row-level security of `{names.CUSTOMER}` may hide this customer from {self.login_name()}",
+                hint="use a login that it does not restrict (`BYPASSRLS`)",
+            )
+
     def remains(self) -> Sequence[Remains]:
         from custctl.engines.postgresql.remains import remains
 
