@@ -163,7 +163,7 @@ class Cache:
         row = unpack(payload, place, self._sealer) if payload else None
         if row is not None and (row.id != customer_id or not self._is_version(row, version)):
             row = None
-        if row is not None and version.decode(errors="replace") < self._memory.known(customer_id):
+        if row is not None and version.decode() < self._memory.known(customer_id):
             row = None  # older than this machine's own write
         found = answer.decode()
         if row is None and found == "hit":

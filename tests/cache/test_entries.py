@@ -17,7 +17,7 @@ from custctl.cache.entries import Sealer, pack, version_key
 from custctl.cache.memory import ALL
 from custctl.cache.probing import probe
 from custctl.cache.sealing import AesSealer, new_key
-from custctl.cache.store import Cache
+from custctl.cache.store import Cache, Look
 from tests.cache.machine import ENGINE, customer
 from tests.cache.servers import OldMemory, open_cache
 from tests.servers import ports
@@ -71,7 +71,7 @@ def test_the_row_of_another_customer_is_no_answer(cached: Cached) -> None:
 def test_a_value_of_somebody_elses_is_no_answer(cached: Cached) -> None:
     cached.call("DEL", cached.key(1))
     cached.call("SET", cached.key(1), "of somebody else")
-    assert cached.shown() == ("miss", False)
+    assert cached.cache.look(1) == Look("miss", customer_id=1)
 
 
 def test_a_row_of_another_version_than_its_entry_is_no_answer(cached: Cached) -> None:
@@ -114,7 +114,8 @@ def test_what_was_read_from_the_primary_is_current_for_a_memory_that_has_just_be
         assert look.answer == "miss"
         assert look.row is not None
     cached.cache.fill(customer(2, 1, 5), look.lease)
-    assert [look.answer for look in cached.cache.look_all([1, 2])] == ["miss", "hit"]
+    looks = cached.cache.look_all([1, 2])
+    assert [(look.answer, look.is_sure) for look in looks] == [("miss", False), ("hit", True)]
 
 
 @pytest.mark.parametrize(("written", "shown"), [("e1-4", True), ("e1-5", True), ("e1-6", False), ("e2-1", False)])
@@ -177,6 +178,16 @@ def test_a_server_that_has_come_up_full_shows_nothing_as_current(cached: Cached)
         cached.call("CONFIG", "SET", "maxmemory", "0")
 
 
+def test_a_full_server_that_takes_no_row_says_so(cached: Cached) -> None:
+    lease = cached.cache.look(3).lease
+    cached.call("CONFIG", "SET", "maxmemory", "1", "maxmemory-policy", "noeviction")
+    try:
+        with pytest.raises(CacheError, match="OOM"):
+            cached.cache.fill(customer(3, 1, 1), lease)
+    finally:
+        cached.call("CONFIG", "SET", "maxmemory", "0")
+
+
 def test_all_keys_expire(cached: Cached) -> None:
     day, hour, row = 24 * 3600, 3600, customer(1, 1, 5)
     email = f"{Keys(cached.database).prefix}email:{hashlib.sha256(row.email.encode()).hexdigest()[:32]}"
@@ -192,6 +203,18 @@ def test_all_keys_expire(cached: Cached) -> None:
     assert hour - 60 < cached.seconds_left(cached.key(1)) <= hour
     assert cached.cache.look(3).lease
     assert 5 < cached.seconds_left(cached.key(3)) <= 10
+
+
+def test_an_entry_is_kept_at_least_as_long_as_a_writer_may_take(cached: Cached) -> None:
+    days = 2 * 24 * 3600
+    with closing(open_cache(cached.server, cached.memory, cached.database, mark=days)) as slow:
+        for call in (
+            partial(slow.begin, 1),
+            partial(slow.put, customer(1, 1, 6)),
+            partial(slow.bury, 1, "e1-6"),
+        ):
+            call("t")
+            assert days - 60 < cached.seconds_left(cached.key(1)) <= days
 
 
 def test_the_servers_information_is_read_by_name(cached: Cached) -> None:

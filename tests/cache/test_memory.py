@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
 from pathlib import Path
 
 import pytest
 
 from custctl.cache import memory
 from custctl.cache.memory import ALL, Memory
+from custctl.support import state
 
 
 class Clock:
@@ -69,11 +72,13 @@ def test_of_many_one_tries_again_after_half_a_minute(path: Path, clock: Clock) -
     Memory(path, clock).failed("no answer")
     assert not Memory(path, clock).may_try()
     clock.now += 31
-    waiting = [Memory(path, clock) for _ in range(3)]
-    assert [each.database_id for each in waiting] == [None] * 3  # all have read it before one of them tries
+    *waiting, late = [Memory(path, clock) for _ in range(4)]
+    assert [each.database_id for each in (*waiting, late)] == [None] * 4  # all have read it before one of them tries
     assert [each.may_try() for each in waiting] == [True, False, False]
     waiting[0].answered()
     assert Memory(path, clock).may_try()
+    assert late.may_try()
+    assert late.failure is None
 
 
 def test_what_was_written_is_the_highest_version_and_another_databases_is_forgotten(path: Path, clock: Clock) -> None:
@@ -181,6 +186,41 @@ def test_of_too_many_doubts_all_are_left(path: Path, clock: Clock, monkeypatch: 
         clock.now = Clock.now + moment
         held.settle(held.in_doubt)
         assert held.in_doubt.keys() == left
+
+
+def test_a_write_that_cannot_be_stored_is_missed(path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stand_in(*_: object) -> None:
+        """A disk that is full."""
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    held = Memory(path, clock)
+    held.learn("one")
+    held.wrote(7, "2")
+    held.failed("no answer")
+    clock.now += 40
+    with monkeypatch.context() as full:
+        full.setattr(state, "write_whole", stand_in)
+        assert held.may_try()
+        held.met({8: "2"})
+        assert (held.known(8), held.is_sure(7), held.reach) == ("", True, 40)
+        held.wrote(7, "3")
+        assert held.problem == f"cannot write `{path}` (no space left on device)"
+        assert (held.known(7), held.is_sure(7), held.reach) == ("2", False, 0)
+    assert not Memory(path, clock).is_sure(7)
+    held.answered()
+    assert held.problem is None
+    clock.now += 10
+    held = Memory(path, clock)
+    assert (held.known(7), held.is_sure(7), held.reach) == ("2", False, 10)
+
+
+def test_a_user_without_a_home_folder_remembers_nothing(clock: Clock) -> None:
+    held = Memory(None, clock)
+    held.learn("one")
+    held.wrote(7, "2")
+    held.doubt([7])
+    assert (held.database_id, held.known(7), held.reach, held.in_doubt, held.may_try()) == (None, "", 0, {}, True)
+    assert held.problem == "this user has no home folder"
 
 
 def test_a_failure_counts_for_half_a_minute(path: Path, clock: Clock) -> None:
