@@ -271,6 +271,11 @@ def test_all_keys_of_one_database_are_listed(cached: Cached) -> None:
     assert all(key.startswith(Keys(cached.database).prefix) for key in listed)
 
 
+def test_the_id_of_a_database_is_no_pattern(cached: Cached) -> None:
+    with closing(open_cache(cached.server, cached.memory, "*")) as other:
+        assert list(other.key_lists()) == []
+
+
 def test_entries_in_doubt_are_removed_before_any_is_trusted(cached: Cached) -> None:
     for doubtful, left in (([1], ["miss", "hit"]), ([ALL], ["miss", "miss"])):
         OldMemory(cached.memory).doubt(doubtful)

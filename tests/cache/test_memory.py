@@ -95,8 +95,8 @@ def test_what_was_written_is_the_highest_version_and_another_databases_is_forgot
     held.saw(there=False)
     held.doubt([7])
     held.learn("two")
-    held = Memory(path, clock)
-    assert (held.database_id, held.known(7), held.in_doubt, held.seen) == ("two", "", {}, (math.inf, True))
+    for each in (held, Memory(path, clock)):
+        assert (each.database_id, each.known(7), each.in_doubt, each.seen) == ("two", "", {}, (math.inf, True))
 
 
 def test_a_memory_knows_all_writes_since_it_began(path: Path, clock: Clock) -> None:
@@ -212,6 +212,13 @@ def test_a_write_that_cannot_be_stored_is_missed(path: Path, clock: Clock, monke
     clock.now += 10
     held = Memory(path, clock)
     assert (held.known(7), held.is_sure(7), held.reach) == ("2", False, 10)
+
+
+def test_a_file_that_cannot_be_read_is_told(path: Path, clock: Clock) -> None:
+    path.mkdir(parents=True)
+    held = Memory(path, clock)
+    assert held.reach == 0
+    assert held.problem == f"cannot write `{path}` (is a directory)"
 
 
 def test_a_user_without_a_home_folder_remembers_nothing(clock: Clock) -> None:

@@ -110,14 +110,19 @@ def test_get_in_every_format(ada: Project) -> None:
     ("command", "who"),
     [
         *itertools.product(
-            ["get", "update", "delete", "history", "set-password", "verify-password", "edit"],
+            ["get", "update", "delete", "erase", "history", "set-password", "verify-password", "edit"],
             ["2", "0", "nobody@example.com", "a@b"],
         ),
         *itertools.product(["get", "history"], ["9" * 30, "9" * 5000, "0" * 30 + "2"]),
     ],
 )
 def test_nobody_of_this_name(ada: Project, command: str, who: str) -> None:
-    extra = {"update": ["--city", "X"], "set-password": ["--stdin"], "verify-password": ["--stdin"]}.get(command, [])
+    extra = {
+        "update": ["--city", "X"],
+        "erase": ["--request", "DSR-1", "--yes"],
+        "set-password": ["--stdin"],
+        "verify-password": ["--stdin"],
+    }.get(command, [])
     ada.environ["EDITOR"] = "true"
     result = ada.run("customer", command, who, *extra, "-o", "json", stdin="copper lantern drifting\n")
     assert (result.code, result.error["code"], result.out) == (6, "not_found", "")
