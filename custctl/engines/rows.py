@@ -71,7 +71,7 @@ class Rows(ABC):
         """
 
     def require_all_rows(self, connection: Connection) -> None:  # noqa: B027 - most engines hide none
-        """Check that a customer whom this login does not see is not there.
+        """Check that this login sees all customers.
 
         Raises:
             CredentialError: the database may hide customers from this login.

@@ -61,8 +61,13 @@ class Pseudonymised:
         return f"{self.customers} customers, {self.passwords} password hashes and the values of {self.entries} audit entries"
 
 
-def begin(connection: Connection) -> None:
-    """Record in the caller's transaction that there is data to replace, unless it is recorded already."""
+def begin(database: Database, connection: Connection) -> None:
+    """Record in the caller's transaction that there is data to replace, unless it is recorded already.
+
+    Raises:
+        CredentialError: the database may hide customers from this login.
+    """
+    database.require_all_rows(connection)
     if standing.read_pseudonyms(connection) is None:
         _keep(connection, Pseudonymised(secrets.token_hex(8)))
 
@@ -111,7 +116,7 @@ def pseudonymise(
         return database.transact(guarded)
 
     def start(connection: Connection) -> tuple[list[Field], Pseudonymised]:
-        begin(connection)
+        begin(database, connection)
         return personal_fields(database, connection), _held(connection)
 
     def finish(connection: Connection) -> Pseudonymised:

@@ -185,6 +185,7 @@ def execute(
     Raises:
         OperationIdUsedError: the operation id belongs to another request.
         MigrationError: the database has changed since the repair was planned.
+        CredentialError: the database may hide customers from this login, and their data must be replaced.
     """
     with (
         database.migration_lock(lock_timeout, listener.waiting),
@@ -216,7 +217,7 @@ def execute(
                 entry = audit.Entry(operation_id, action, actor, part=part, detail=detail)
                 audit.append(database, session.connection, entry)
             if pseudonymise:
-                pseudonymising.begin(session.connection)
+                pseudonymising.begin(database, session.connection)
 
 
 def check_pseudonymise(environment: str) -> None:

@@ -72,9 +72,10 @@ def test_a_row_that_the_login_does_not_see_is_not_taken_for_a_deleted_one(
         for command in (
             ["customer", "erase", "1", "--request", "DSR-1", "--yes"],
             ["customer", "export", "--who", "1"],
+            ["migrate", "repair", "--environment", "development", "--pseudonymise", "--yes"],
         ):
             told = inside.run(*command)
-            assert (told.code, "may hide this customer from `custctl`" in told.err) == (4, True), told.err
+            assert (told.code, "may hide customers from `custctl`" in told.err) == (4, True), told.err
         assert [entry["action"] for entry in inside.ok("audit", "list", "-o", "json").json["items"]] == ["add"]
         shop.sql("ALTER TABLE customer NO FORCE ROW LEVEL SECURITY")
         erased = inside.ok("customer", "erase", "1", "--request", "DSR-1", "--yes", "-o", "json").json["erased"]

@@ -477,7 +477,7 @@ class PostgresqlDatabase(ServerDatabase):
         query = "SELECT pg_catalog.row_security_active(%(table)s::text)"
         if connection.send(query, ("table",), {"table": table}).scalar():
             raise CredentialError(
-                f"row-level security of `{names.CUSTOMER}` may hide this customer from {self.login_name()}",
+                f"row-level security of `{names.CUSTOMER}` may hide customers from {self.login_name()}",
                 hint="use a login that it does not restrict (`BYPASSRLS`)",
             )
 
