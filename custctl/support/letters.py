@@ -17,7 +17,7 @@ _BLOCKS: Final = (
 )  # fmt: skip
 # Unicode does not treat a stroke as an accent, but people without a key for it do.
 _FURTHER: Final = {
-    "ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ŧ": "t", "\u0131": "i", "\u03c2": "\u03c3", "ẞ": "ß", "ϴ": "θ",
+    "ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ŧ": "t", "\u0131": "i", "\u03c2": "\u03c3",
 }  # fmt: skip
 
 
@@ -34,9 +34,7 @@ def _table() -> dict[int, str]:
 
 
 def _plain(char: str) -> str:
-    base, marks = (spelled := unicodedata.normalize("NFD", char))[0], spelled[1:]
-    if marks and not all(unicodedata.combining(mark) for mark in marks):
-        base = char
+    base = unicodedata.normalize("NFD", char)[0]
     base = _FURTHER.get(base, base)
     lower = base.lower()
     return _FURTHER.get(lower, lower) if len(lower) == 1 else base

@@ -186,14 +186,10 @@ def test_foreign_values_under_our_keys(shop: Shop, key: str, kind: str) -> None:
         b"\xff\x00",
         b"null",
         b"{}",
-        b"[2]",
+        b"[3]",
         b"[" * 3000,
-        b"[1,1,null,2,3]",
-        b'[1,1,"ada@example.com","A","L",null,null,null,null,null,null,null,"active","e1-zz","",""]',
-        b'[1,7,"ada@example.com","A","L",null,null,null,null,null,null,null,"active","e1-2","",""]',
-        b'[1,1,"ada@example.com","A","L",null,null,null,null,null,null,null,"active","e1-1","",""]',
-        b'[1,1,"ada@example.com","A","L",NaN,null,null,null,null,null,null,"active","e1-2","",""]',
-        b"[1," + b"9" * 5000 + b"]",
+        b"[3,1,null,2,3]",
+        b"[3," + b"9" * 5000 + b"]",
     ],
 )
 def test_corrupt_payloads_are_misses(shop: Shop, payload: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import json
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from custctl.cache.entries import pack, unpack
 from custctl.cache.sealing import AesSealer, new_key
-from custctl.customers.model import Customer
+from custctl.customers.model import FIELDS, Customer
 from custctl.schema.own import to_text
 from custctl.support import exact_json
 from custctl.support.errors import CredentialError
@@ -52,6 +53,38 @@ def test_a_text_that_is_json_is_still_json() -> None:
     opened = unpack(pack(row, PLACE, None), PLACE, None)
     assert opened is not None
     assert {name: to_text(value) for name, value in opened.own.items()} == {"extra": '"5"', "tier": "5"}
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("form", 2),
+        ("form", "3"),
+        ("id", "1"),
+        ("id", 1.0),
+        ("id", True),
+        ("id", None),
+        ("email", None),
+        ("email", 5),
+        ("phone", 5),
+        ("country", ["DE"]),
+        ("status", None),
+        ("version", "1"),
+        ("version", "e0-1"),
+        ("version", None),
+        ("updated_at", None),
+        ("own", []),
+        ("own", None),
+        ("texts", {}),
+        ("texts", None),
+    ],
+)
+def test_a_row_of_another_form_is_no_entry(place: str, value: object) -> None:
+    held = dict(zip(("form", *FIELDS, "own", "texts"), json.loads(pack(ROW, PLACE, None)), strict=True))
+    assert unpack(json.dumps([*held.values()]).encode(), PLACE, None) == ROW
+    changed = [*(held | {place: value}).values()]
+    for each in (changed, [*held.values()][:-1], [*held.values(), 1], held, None):
+        assert unpack(json.dumps(each).encode(), PLACE, None) is None
 
 
 def test_the_same_row_is_never_sealed_alike() -> None:

@@ -17,7 +17,8 @@ ALL = [chr(code) for code in range(0x20, 0x20000) if not 0xD800 <= code < 0xE000
     [
         ("ÉCOLE Müller", "ecole muller"),
         ("Łódź Ærø ÞÓR", "lodz æro þor"),
-        ("ΟΔΥΣΣΕΎΣ ϑ", "οδυσσευσ ϑ"),
+        ("ĐđĦħŦŧ", "ddhhtt"),
+        ("ΟΔΥΣΣΕΎΣ ςϑϴ", "οδυσσευσ σϑθ"),
         ("ЙОД Ё", "иод е"),
         ("STRAẞE straße", "straße straße"),
         ("IİıI", "iiii"),
@@ -63,6 +64,7 @@ def test_a_text_is_found_whatever_its_case_and_accents() -> None:
 @pytest.mark.parametrize(
     ("text", "folded"),
     [
+        ("LODZ", "lodz"),
         ("Łódź ÆGIR", "lodz aegir"),
         ("ΟΔΥΣΣΕΎΣ", "οδυσσευσ"),
         ("Straße STRAẞE", "strasse strasse"),
@@ -83,4 +85,5 @@ def test_letters_that_are_typed_as_several() -> None:
     assert letters.typed_as_several("aegir") == [("æ", "ae"), ("Æ", "ae")]
     assert letters.typed_as_several("finch") == [("\ufb01", "fi")]
     assert letters.typed_as_several("lodz") == [("\u01c6", "dz"), ("\u01f3", "dz"), ("\u01c4", "dz"), ("\u01f1", "dz")]
+    assert letters.typed_as_several("offer") == [("\ufb00", "ff")]
     assert letters.typed_as_several("x") == []
