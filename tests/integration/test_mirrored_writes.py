@@ -91,7 +91,10 @@ def test_what_is_not_written(customers: CustomerStore, told: Told) -> None:
         customers.add(ADA, operation_id=new_operation_id())
     with pytest.raises(NotFoundError):
         customers.delete("2", operation_id=new_operation_id())
-    assert told.since() == ["unchanged"] * 3
+    for who in ("2", "nobody@example.com"):
+        with pytest.raises(NotFoundError):
+            customers.erase(who, request="DSR-1", operation_id=new_operation_id())
+    assert told.since() == ["unchanged"] * 5
 
 
 @pytest.mark.parametrize(
@@ -128,7 +131,7 @@ def test_a_delete_and_an_erasure_of_what_it_left(customers: CustomerStore, told:
 
 def test_an_erasure(customers: CustomerStore, told: Told) -> None:
     operation = new_operation_id()
-    customers.erase("1", request="DSR-1", operation_id=operation)
+    customers.erase("ADA@example.com", request="DSR-1", operation_id=operation)
     assert told.since() == ["erasing 1", "deleted e1-1", "erased e1-1"]
     # A process that was killed before it told all of this is run again.
     customers.erase("1", request="DSR-1", operation_id=operation)
