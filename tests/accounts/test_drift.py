@@ -127,6 +127,10 @@ def test_drifts_are_found_and_mended_without_filters_and_references(local: Place
         f"account `{unlinked}` has the email of customer {number}" in local.refused(12, "identity", "sync")["message"]
     )
     local.ok("identity", "link", number, unlinked)
+    linked = local.items("customer", "history", str(number))[-1]
+    assert linked["version"] == local.json("customer", "get", str(number))["version"]
+    [entry] = local.items("audit", "list", "--operation", linked["operation_id"])
+    assert (entry["action"], entry["detail"]["subject"]) == ("link-account", unlinked)
     local.ok("identity", "sync")
     assert {(each["kind"], each["subject"]) for each in found(local)} == {("stray", orphan), ("stray", foreign)}
     assert directory.states() == {

@@ -261,6 +261,15 @@ def test_a_conflict_with_a_write_that_is_not_in_the_audit(ada: Project) -> None:
     assert "(not recorded)" in result.err
 
 
+def test_a_conflict_with_a_write_after_one_that_is_not_in_the_audit(ada: Project) -> None:
+    """What an update found before it tells what the row was."""
+    ada.database().execute("UPDATE customer SET phone = '1', city = 'Rome'").connection.close()
+    ada.ok("customer", "update", "1", "--phone", "2")
+    details = ada.run("customer", "update", "1", "--phone", "3", "--if-version", "e1-2", "-o", "json").error["details"]
+    assert details["was_known"] is True
+    assert details["fields"] == [{"field": "phone", "was": "1", "now": "2", "asked": "3"}]
+
+
 @pytest.mark.parametrize("version", ["e1-2", "e2-1", "e1-01", "e1-" + "9" * 32, "e1-x"])
 def test_only_the_very_version_is_a_match(ada: Project, version: str) -> None:
     assert ada.run("customer", "update", "1", "--phone", "3", "--if-version", version).code == 5
