@@ -98,7 +98,7 @@ def test_a_hit_is_the_answer(who: str) -> None:
 )
 def test_what_is_no_hit_is_read_and_cached_under_its_lease(looks: list[Look | None], asked: list[str]) -> None:
     shop = StandIn(looks)
-    assert shop.get() == Found(NEW)
+    assert shop.get() == Found(NEW, cached=False, stale=False, age=0.0, is_sure=True)
     assert shop.asked == asked
 
 
