@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from custctl.replication.plan import Accepted, Loss, Plan, Step
     from custctl.replication.topology import Replica, Topology
 
-# Seconds the other standbys have to find the new primary. By default they look for it every 5 seconds, and twice if the
-# first attempt comes too early.
-_VERIFYING = 30.0
+_VERIFYING = 10.0  # seconds the other standbys have to find the new primary
 _LOOK = 0.05  # seconds between two polls
 
 
