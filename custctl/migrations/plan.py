@@ -155,7 +155,7 @@ def make_plan(
                     late.append(script)
     for script in scripts.repeatable:
         record = by_name.pop(script.name, None)
-        if record is not None and record.state in DONE and record.checksum == script.checksum:
+        if _is_applied(script, record):
             entries.append(_entry("applied", script, record))
         elif not applies(script, environment, features):
             entries.append(_entry("left-out", script, record))
@@ -176,10 +176,14 @@ def make_seed_plan(
     steps = []
     for script in scripts:
         record = by_name.get(script.name)
-        is_done = record is not None and record.state in DONE and record.checksum == script.checksum
-        if not is_done and applies(script, environment, features):
+        if not _is_applied(script, record) and applies(script, environment, features):
             steps.append(_step(script, record))
     return tuple(steps)
+
+
+def _is_applied(script: Script, record: Record | None) -> bool:
+    """Return whether a repeatable or seed script is applied with the text that it has on disk."""
+    return record is not None and record.state in DONE and record.checksum == script.checksum
 
 
 def applies(script: Script, environment: str, features: frozenset[str]) -> bool:

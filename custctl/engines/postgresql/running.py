@@ -68,7 +68,7 @@ class PostgresqlConnection(Connection):
         if form is None:
             return f"CAST({column} AS text)"
         moment = f"{column} AT TIME ZONE 'UTC'" if field.native.startswith("timestamp with time zone") else column
-        # The form has no sign for the others, and a day of a far year is none that `to_char` takes; see `Field.beyond`.
+        # The form cannot show infinity, nor years before 1 or after 9999: these are written as text; see `Field.beyond`.
         plain = f"{column} >= '0001-01-01' AND {column} < '10000-01-01'"
         return f"CASE WHEN {plain} THEN to_char({moment}, '{form}') ELSE CAST({column} AS text) END"
 
