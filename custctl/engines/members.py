@@ -183,6 +183,19 @@ class GroupState:
 _WORSE = ("SYNCHRONIZED", "SYNCHRONIZING", "NOT SYNCHRONIZING", "REVERTING", "INITIALIZING")
 
 
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """How a standby connects to the node it receives from.
+
+    Attributes:
+        conninfo: the connection string, which may hold a password.
+        slot: its replication slot there; None if it uses none.
+    """
+
+    conninfo: str = field(repr=False)
+    slot: str | None
+
+
 class Member(ABC):
     """A connection to one node."""
 
@@ -292,12 +305,32 @@ class StreamingMember(Member):
         """
 
     @abstractmethod
-    def make_slots(self, names: Sequence[str]) -> Sequence[str]:
-        """Create missing replication slots on a primary, and return those it has now; a login may lack the right."""
+    def upstream(self) -> Upstream:
+        """Return how a standby connects to the node it receives from.
+
+        Raises:
+            CredentialError: this login may not read it.
+        """
 
     @abstractmethod
-    def slot(self) -> str | None:
-        """Return the replication slot that a standby uses on its source."""
+    def set_upstream(self, upstream: Upstream) -> None:
+        """Make a standby receive as it did when `upstream` returned this."""
+
+    @abstractmethod
+    def slots(self) -> Sequence[str]:
+        """Return the names of the replication slots on a node."""
+
+    @abstractmethod
+    def make_slots(self, names: Sequence[str]) -> Sequence[str]:
+        """Create missing replication slots on a node, and return those it has now; a login may lack the right."""
+
+    @abstractmethod
+    def drop_slot(self, name: str, timeout: float) -> None:
+        """Drop a replication slot once nobody uses it; after the timeout, in seconds, it stays.
+
+        Raises:
+            UnavailableError: it stayed.
+        """
 
     @abstractmethod
     def folder(self) -> str | None:

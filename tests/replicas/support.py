@@ -70,3 +70,11 @@ def wait_until(reached: Callable[[], Any], what: str, seconds: float = 60.0) -> 
     while not reached():
         assert time.monotonic() < end, f"waited {seconds:g} s for {what}"
         time.sleep(0.01)
+
+
+def use_slot(cluster: Cluster, name: str) -> None:
+    """Let a standby use a replication slot on the primary."""
+    cluster.sql("SELECT pg_create_physical_replication_slot(%s)", f"slot_{name}")
+    cluster.sql(f"ALTER SYSTEM SET primary_slot_name = 'slot_{name}'", node=name)
+    cluster.sql("SELECT pg_reload_conf()", node=name)
+    wait_until(lambda: cluster.sql("SELECT active FROM pg_replication_slots") == [(True,)], "the slot in use")

@@ -29,6 +29,7 @@ from tests.replicas.support import (
     journal_text,
     other_machine,
     recorded,
+    use_slot,
     wait_until,
 )
 from tests.servers.cluster import DATABASES, NODES, OPERATOR_USER, REPLICATION_MARK, SUPPORT_USER, Cluster
@@ -168,7 +169,7 @@ def test_a_standby_that_another_standby_feeds(target: str, site: Inside, cluster
 
 
 def test_the_slot_of_a_standby_is_made_anew_where_the_login_may(site: Inside, cluster: Cluster) -> None:
-    _use_slot(cluster, "c")
+    use_slot(cluster, "c")
     cluster.sql(f"ALTER ROLE {USER} REPLICATION")
     cluster.wait_streaming()
     site.ok(*SWITCHOVER, "b")
@@ -176,18 +177,11 @@ def test_the_slot_of_a_standby_is_made_anew_where_the_login_may(site: Inside, cl
 
 
 def test_a_standby_does_without_its_slot_where_the_login_may_make_none(site: Inside, cluster: Cluster) -> None:
-    _use_slot(cluster, "c")
+    use_slot(cluster, "c")
     done = site.ok(*SWITCHOVER, "b")
     assert "it does without its slot `slot_c`" in done.err
     cluster.wait_streaming("c")
     assert cluster.sql("SHOW primary_slot_name", node="c") == [("",)]
-
-
-def _use_slot(cluster: Cluster, node: str) -> None:
-    cluster.sql("SELECT pg_create_physical_replication_slot(%s)", f"slot_{node}")
-    cluster.sql(f"ALTER SYSTEM SET primary_slot_name = 'slot_{node}'", node=node)
-    cluster.sql("SELECT pg_reload_conf()", node=node)
-    wait_until(lambda: cluster.sql("SELECT active FROM pg_replication_slots") == [(True,)], "the slot in use")
 
 
 @pytest.mark.parametrize("names", ["ANY 2 (a, b, c)", "elsewhere", "ANY 1 (a, b)"])

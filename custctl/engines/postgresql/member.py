@@ -15,7 +15,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
-from custctl.engines.members import Attached, Observation, Role, StreamingMember
+from custctl.engines.members import Attached, Observation, Role, StreamingMember, Upstream
 from custctl.engines.postgresql import recording
 from custctl.engines.postgresql.lag import LAG
 from custctl.engines.postgresql.login_settings import reset_of
@@ -404,31 +404,38 @@ class PostgresqlMember(StreamingMember):
     # -- following another primary -----------------------------------------------------------------
 
     def follow(self, primary: Node, slots: Sequence[str]) -> str:
+        upstream = self.upstream()
+        asked = conninfo_to_dict(upstream.conninfo)
+        wanted = {**asked, "host": primary.host, "port": str(primary.port)}
+        wanted.pop("hostaddr", None)
+        told = ""
+        if upstream.slot and upstream.slot not in slots:
+            self._set("primary_slot_name", "")
+            told = f"it does without its slot `{upstream.slot}`, which node `{primary.name}` has not"
+        if wanted != {**asked, "port": str(asked.get("port", ""))} or told:
+            self._set("primary_conninfo", make_conninfo("", **wanted))
+            self._reload()
+        return told
+
+    def upstream(self) -> Upstream:
         held = self._ask(
             "SELECT name, setting FROM pg_settings WHERE name IN ('primary_conninfo', 'primary_slot_name')"
         )
         settings = {row["name"]: row["setting"] for row in held}
         if "primary_conninfo" not in settings:
             raise _may_not_read_conninfo(self.node)
-        asked = conninfo_to_dict(settings["primary_conninfo"])
-        wanted = {**asked, "host": primary.host, "port": str(primary.port)}
-        wanted.pop("hostaddr", None)
-        told = ""
-        slot = settings.get("primary_slot_name")
-        if slot and slot not in slots:
-            self._set("primary_slot_name", "")
-            told = f"it does without its slot `{slot}`, which node `{primary.name}` has not"
-        if wanted != {**asked, "port": str(asked.get("port", ""))} or told:
-            self._set("primary_conninfo", make_conninfo("", **wanted))
-            self._reload()
-        return told
+        return Upstream(settings["primary_conninfo"], settings.get("primary_slot_name") or None)
 
-    def slot(self) -> str | None:
-        found = self._ask("SELECT setting FROM pg_settings WHERE name = 'primary_slot_name'")
-        return (found[0]["setting"] or None) if found else None
+    def set_upstream(self, upstream: Upstream) -> None:
+        self._set("primary_slot_name", upstream.slot or "")
+        self._set("primary_conninfo", upstream.conninfo)
+        self._reload()
+
+    def slots(self) -> Sequence[str]:
+        return [row["slot_name"] for row in self._ask("SELECT slot_name FROM pg_replication_slots")]
 
     def make_slots(self, names: Sequence[str]) -> Sequence[str]:
-        held = {row["slot_name"] for row in self._ask("SELECT slot_name FROM pg_replication_slots")}
+        held = set(self.slots())
         for name in names:
             if name not in held and self._value(
                 "SELECT rolsuper OR rolreplication FROM pg_roles WHERE rolname = current_user"
@@ -436,6 +443,14 @@ class PostgresqlMember(StreamingMember):
                 self._ask("SELECT pg_create_physical_replication_slot(%s, true)", (name,))
                 held.add(name)
         return [name for name in names if name in held]
+
+    def drop_slot(self, name: str, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        query = (
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s AND NOT active"
+        )
+        while not self._ask(query, (name,)) and name in self.slots():
+            self._pause(deadline, f"it is in use on node `{self.node.name}`, and was not given up")
 
     def folder(self) -> str | None:
         found = self._ask("SELECT setting FROM pg_settings WHERE name = 'data_directory'")

@@ -14,6 +14,7 @@ from custctl.replication import planning
 from custctl.replication.driver import Driver
 from custctl.replication.streaming import plan as streaming_plan
 from custctl.replication.streaming.loss import assess_loss
+from custctl.replication.streaming.turning import Turning
 from custctl.replication.topology import is_to_record, position_text
 from custctl.support.errors import (
     CustctlError,
@@ -50,6 +51,7 @@ class StreamingDriver(Driver):
     irrevocable: ClassVar[str] = "promote"
     _locked: Topology
     """The state of the nodes when they were locked."""
+    _turning: Turning | None = None
 
     # -- planning ----------------------------------------------------------------------------------
 
@@ -130,6 +132,8 @@ class StreamingDriver(Driver):
                 self.reconnect(step.node)
                 self._steered(step.node).unfence(_FENCING)
             return f"`{step.node}` accepts writes again"
+        if step.name == "catch-up" and self._turning is not None:
+            return self._turning.turn_back()
         if step.name == "stop-waiting":
             for name, standbys in plan.facts["synchronous"].items():
                 self._steered(name).wait_for(standbys)
@@ -158,16 +162,39 @@ class StreamingDriver(Driver):
         assert plan.old is not None
         wanted = self._steered(plan.old).last_position()
         target = self._steered(step.node)
+        self._await(target, wanted)
+        self._turning = self._turning_to(plan, target)
+        self._await(target, self._turning.turn())
+        self._make_ready(target)
+        return f"it has everything up to {position_text(wanted)}"
+
+    @staticmethod
+    def _await(target: StreamingMember, wanted: int) -> None:
+        """Wait until the target has received everything up to a position."""
         deadline = time.monotonic() + _CATCHING_UP
         while (reached := target.position()) < wanted:
             if time.monotonic() >= deadline:
                 raise UnavailableError(
-                    f"`{step.node}` has {position_text(reached)} of {position_text(wanted)} after {_CATCHING_UP:g} s",
+                    f"`{target.node.name}` has {position_text(reached)} of {position_text(wanted)} after"
+                    f" {_CATCHING_UP:g} s",
                     hint="find out why it does not receive, then try again",
                 )
             time.sleep(_POLL)
-        self._make_ready(target)
-        return f"it has everything up to {position_text(wanted)}"
+
+    def _turning_to(self, plan: Plan, target: StreamingMember) -> Turning:
+        """Choose the standbys to turn to the target before it is promoted."""
+        followers = [step.node for step in plan.steps if step.name == "follow"]
+        _, found = planning.answering(self._locked, plan.target)
+        # Others wait with the change of their source until they have replayed; one that feeds the target keeps its own.
+        turned = [
+            node.name
+            for node, seen in self._locked.standbys
+            if node.name in followers
+            and seen.source == found.source
+            and not seen.replay_paused
+            and not seen.apply_delay
+        ]
+        return Turning({name: self._steered(name) for name in turned}, target, found.source or "")
 
     @staticmethod
     def _make_ready(target: StreamingMember) -> None:
@@ -215,7 +242,7 @@ class StreamingDriver(Driver):
     def _follow(self, plan: Plan, step: Step) -> str:
         primary = self._steered(plan.target)
         standby = self._steered(step.node)
-        slot = standby.slot()
+        slot = standby.upstream().slot
         return standby.follow(self.node(plan.target), primary.make_slots([slot]) if slot else ())
 
     def loss(self, plan: Plan) -> Loss:
@@ -331,6 +358,6 @@ class StreamingDriver(Driver):
 
     def _follow_again(self, standby: StreamingMember, primary: Node) -> bool:
         """Point a standby that has lost its source at the primary, and tell whether it follows."""
-        slot = standby.slot()
+        slot = standby.upstream().slot
         standby.follow(primary, self._steered(primary.name).make_slots([slot]) if slot else ())
         return self._follows_within(standby.node.name, _TURNING)
