@@ -42,7 +42,9 @@ def own_value(field: Field, value: object, clean: Callable[[str], str | None]) -
     """
     if not field.settable:
         raise ValueError(
-            "is computed by the database" if field.kind != "other" else f"cannot be set: it is {field.native}"
+            "is computed by the database"
+            if field.kind != "other"
+            else f"cannot be set: custctl cannot write its type, {field.native}"
         )
     if field.kind == "json" and value is not None and not isinstance(value, str):
         return _json(field, value)

@@ -111,7 +111,7 @@ def test_a_value_is_kept_in_its_stored_form(one: Field, typed: object, kept: obj
         (field("text", required=True, nullable=False), " ", "is required"),
         (field("json", nullable=False), None, "cannot be empty"),
         (field("integer", settable=False), "1", "is computed by the database"),
-        (field("other", settable=False), "1", "cannot be set: it is its type"),
+        (field("other", settable=False), "1", "cannot be set: custctl cannot write its type, its type"),
         *((SMALL, typed, "must be from -5 to 5") for typed in ("6", "-6", 6)),
         *((SMALL, typed, "must be a whole number") for typed in ("1.5", "five", "1" * 41, 1.5, True, [1])),
         *((PRICE, typed, "has more than 8 digits before the point") for typed in ("99999999.995", "1e8", "1e400")),
