@@ -174,12 +174,20 @@ def test_an_interrupted_import_reports_what_it_committed(ready: Project, name: s
 def test_an_interrupted_dry_run_has_written_nothing(ready: Project) -> None:
     file = write_csv(ready.path / "in.csv", NAMES, numbered(400_000))
     process = start(ready, ready.command("customer", "import", file, "--dry-run"))
-    time.sleep(0.8)
+    while not _has_open(process, file):
+        assert process.poll() is None
+        time.sleep(0.001)
     process.send_signal(signal.SIGTERM)
     code, _, err = finish(process)
     assert code == 143
     assert "interrupted" in err
     assert emails(ready) == []
+
+
+def _has_open(process: subprocess.Popen[bytes], file: Path) -> bool:
+    """Tell whether a process has a file open."""
+    held = Path(f"/proc/{process.pid}/fd")
+    return any(each.is_symlink() and each.resolve() == file.resolve() for each in held.iterdir())
 
 
 @pytest.mark.parametrize("change", ["file", "mode", "mapping", "raw"])
