@@ -237,10 +237,11 @@ def _reported(error: BaseException, arguments: Sequence[str] = ()) -> CustctlErr
         return UsageError("missing command", hint=f"see `{error.ctx.command_path} --help`")
     if isinstance(error, ClickException):
         return _usage_error(error, arguments)
-    if isinstance(error, KeyboardInterrupt | typer.Abort):
+    interrupt = signals.interrupt_of(error)
+    if interrupt is not None or isinstance(error, typer.Abort):
         return InterruptedRunError(
             "interrupted; uncommitted changes are rolled back",
-            terminated=isinstance(error, signals.Terminated),
+            terminated=isinstance(interrupt, signals.Terminated),
             hint="`custctl audit list` shows what was committed",
         )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG):

@@ -26,6 +26,7 @@ from custctl.support.errors import (
     StatementError,
     UnavailableError,
 )
+from custctl.support.signals import interrupt_of
 
 if TYPE_CHECKING:
     from custctl.engines.base import Database
@@ -136,6 +137,8 @@ def _located(task: Task) -> Iterator[None]:
     except CustctlError as error:
         raise task.located(error) from error.__cause__
     except Exception as error:  # noqa: BLE001 - told as what it is, with the place
+        if (interrupt := interrupt_of(error)) is not None:
+            raise interrupt from None
         raise task.located(CustctlError(f"unexpected {type(error).__name__}")) from task.cause(error)
 
 

@@ -23,7 +23,7 @@ from custctl.support.errors import (
     SplitBrainError,
     UnavailableError,
 )
-from custctl.support.signals import Terminated, held_back, let_through
+from custctl.support.signals import Terminated, held_back, interrupt_of, let_through
 
 if TYPE_CHECKING:
     from custctl.replication.driver import Driver
@@ -248,8 +248,9 @@ def _foreseen(error: BaseException) -> CustctlError:
     """Return the error as a `CustctlError`. An unexpected one is named by type only: its text may hold anything."""
     if isinstance(error, CustctlError):
         return error
-    if isinstance(error, KeyboardInterrupt):
-        return InterruptedRunError("interrupted", terminated=isinstance(error, Terminated))
+    interrupt = interrupt_of(error)
+    if interrupt is not None:
+        return InterruptedRunError("interrupted", terminated=isinstance(interrupt, Terminated))
     reason = error.strerror if isinstance(error, OSError) else None
     return CustctlError(
         f"unexpected {type(error).__name__}{f': {reason}' if reason else ''}",

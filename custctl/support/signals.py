@@ -51,6 +51,17 @@ def install() -> None:
             signal.signal(number, _raise)
 
 
+def interrupt_of(error: BaseException) -> KeyboardInterrupt | None:
+    """Return the signal's exception that an error is or was made from, if any.
+
+    Python 3.11 makes a `RuntimeError` from what is raised in `__set_name__`, while a class is made.
+    """
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, KeyboardInterrupt):
+        found = found.__cause__
+    return found
+
+
 @contextmanager
 def held_back() -> Iterator[None]:
     """Hold signals back during the block, so that cleanup finishes; `let_through` makes exceptions."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -66,3 +67,35 @@ def test_a_signal_at_the_very_end_leaves_the_exit_code(tmp_path: Path) -> None:
         [sys.executable, "-c", _LATE], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
     )
     assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+
+
+_IN_A_CLASS = """
+import os
+import signal
+import sys
+from custctl.cli import app
+
+class Field:
+    def __set_name__(self, owner, name):
+        os.kill(os.getpid(), {number})
+        os.getpid()
+
+class Root:
+    def make_context(self, *rest):
+        class Opened:
+            field = Field()
+
+app.make_root = Root
+sys.exit(app.run(["doctor"], catch_signals=True))
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_a_class_is_made_ends_with_its_own_code(number: int, code: int, tmp_path: Path) -> None:
+    """Python 3.11 makes another error from it."""
+    (tmp_path / "interrupted.py").write_text(_IN_A_CLASS.format(number=int(number)))
+    command = [sys.executable, "-m", "interrupted"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert "error: interrupted" in done.stderr
+    assert "unexpected" not in done.stderr

@@ -16,6 +16,7 @@ from custctl.migrations.phases import phase_of_rule
 from custctl.migrations.run import Run
 from custctl.migrations.scripts import Script
 from custctl.support.errors import CustctlError, UnavailableError, UsageError
+from custctl.support.signals import interrupt_of
 from custctl.support.state import write_whole
 from custctl.support.text import plural, visible
 
@@ -146,7 +147,7 @@ def _document(context: Context, reporter: SummaryReporter, error: BaseException 
 def _error(context: Context, error: BaseException) -> Iterator[str]:
     known = isinstance(error, CustctlError)
     message = error.message if isinstance(error, CustctlError) else f"unexpected {type(error).__name__}"
-    if isinstance(error, KeyboardInterrupt) and not known:
+    if interrupt_of(error) is not None and not known:
         message = "interrupted"
     yield _fenced(context.carry(message))
     if isinstance(error, CustctlError) and error.hint:
