@@ -40,12 +40,10 @@ def own_value(field: Field, value: object, clean: Callable[[str], str | None]) -
     Raises:
         ValueError: a rule is broken; the message continues a sentence that begins with the field's name.
     """
+    if field.kind == "other":
+        raise ValueError(f"cannot be set: custctl cannot write its type, {field.native}")
     if not field.settable:
-        raise ValueError(
-            "is computed by the database"
-            if field.kind != "other"
-            else f"cannot be set: custctl cannot write its type, {field.native}"
-        )
+        raise ValueError("is computed by the database")
     if field.kind == "json" and value is not None and not isinstance(value, str):
         return _json(field, value)
     text = value if value is None or isinstance(value, str) else _typed(field, value)

@@ -6,10 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from custctl.migrations.steps import _located
+from custctl.support.signals import Terminated
 from tests.conftest import REPOSITORY
 
 _PROGRAM = """
@@ -99,3 +103,10 @@ def test_a_signal_while_a_class_is_made_ends_with_its_own_code(number: int, code
     assert done.returncode == code, done.stderr
     assert "error: interrupted" in done.stderr
     assert "unexpected" not in done.stderr
+
+
+def test_a_script_in_a_mock_session_leaves_a_signal_what_it_is() -> None:
+    task = mock.Mock()
+    task.session.errors = nullcontext
+    with pytest.raises(Terminated), _located(task):
+        raise RuntimeError("Error calling __set_name__") from Terminated()

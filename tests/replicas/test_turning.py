@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest import mock
@@ -12,12 +12,16 @@ import psycopg
 import pytest
 
 from custctl.replication.streaming.driver import StreamingDriver
+from custctl.replication.streaming.turning import Turning
 from tests.conftest import Project
 from tests.inside import Inside
+from tests.replicas import at_step
 from tests.replicas.support import SWITCHOVER, accepts_writes, use_slot, wait_until
 from tests.replicas.test_switchover import SWITCHOVERS
+from tests.replicas.test_unforeseen import raising
 from tests.servers.cluster import NODES, Cluster
 from tests.servers.hooks import Hooks
+from tests.servers.postgresql import USER
 
 CONNINFO = "SELECT setting FROM pg_settings WHERE name = 'primary_conninfo'"
 
@@ -60,19 +64,33 @@ def source(cluster: Cluster, name: str) -> str | None:
     return next((each for each in NODES if found and cluster.nodes[each].port == found[0][0]), None)
 
 
+def slots(cluster: Cluster, name: str) -> list[tuple[str, bool]]:
+    """Return the replication slots on a node, and whether each is in use."""
+    return cluster.sql("SELECT slot_name, active FROM pg_replication_slots", node=name)
+
+
 @contextmanager
-def failing(step: str) -> Iterator[None]:
-    """Raise an error once a step has done its work."""
+def doing_before(step: str, act: Callable[[], object]) -> Iterator[None]:
+    """Do something just before a step."""
     perform = StreamingDriver.perform
 
     def performing(driver: Any, plan: Any, each: Any) -> str:
-        told = perform(driver, plan, each)
         if each.name == step:
-            raise RuntimeError
-        return told
+            act()
+        return perform(driver, plan, each)
 
     with mock.patch.object(StreamingDriver, "perform", performing):
         yield
+
+
+@pytest.fixture(params=[False, True], ids=["no slot", "slot"])
+def slot(request: pytest.FixtureRequest, site: Inside, cluster: Cluster) -> bool:
+    """Whether `c` uses a replication slot, which the operator may make elsewhere too."""
+    if request.param:
+        use_slot(cluster, "c")
+        cluster.sql(f"ALTER ROLE {USER} REPLICATION")
+        cluster.wait_streaming()
+    return bool(request.param)
 
 
 def test_all_follow_although_the_fenced_primary_logs_by_itself(project: Project, cluster: Cluster) -> None:
@@ -85,35 +103,23 @@ def test_all_follow_although_the_fenced_primary_logs_by_itself(project: Project,
             project.ok("replica", "rejoin", old, "--yes")
 
 
-@pytest.mark.parametrize("slot", [False, True])
 def test_a_standby_receives_from_the_target_before_the_promotion(slot: bool, site: Inside, cluster: Cluster) -> None:
-    if slot:
-        use_slot(cluster, "c")
-        cluster.sql("ALTER ROLE custctl REPLICATION")
-        cluster.wait_streaming()
     seen = []
-    perform = StreamingDriver.perform
 
-    def looking(driver: Any, plan: Any, step: Any) -> str:
-        if step.name == "promote":
-            wait_until(lambda: source(cluster, "c") == "b", "`c` to receive from `b`")
-            seen.extend(cluster.sql("SELECT slot_name, active FROM pg_replication_slots", node="b"))
-        return perform(driver, plan, step)
+    def look() -> None:
+        wait_until(lambda: source(cluster, "c") == "b", "`c` to receive from `b`")
+        seen.extend(slots(cluster, "b"))
 
-    with mock.patch.object(StreamingDriver, "perform", looking):
+    with doing_before("promote", look):
         site.ok(*SWITCHOVER, "b")
     assert seen == ([("slot_c", True)] if slot else [])
     cluster.wait_streaming("c")
 
 
-@pytest.mark.parametrize("slot", [False, True])
-def test_it_receives_as_before_if_the_switchover_is_undone(slot: bool, site: Inside, cluster: Cluster) -> None:
-    if slot:
-        use_slot(cluster, "c")
-        cluster.sql("ALTER ROLE custctl REPLICATION")
-        cluster.wait_streaming()
+@pytest.mark.usefixtures("slot")
+def test_it_receives_as_before_if_the_switchover_is_undone(site: Inside, cluster: Cluster) -> None:
     before = cluster.sql(CONNINFO, node="c")
-    with failing("catch-up"):
+    with raising(RuntimeError(), "catch-up", "after"):
         result = site.run(*SWITCHOVER, "b")
     assert result.code == 1
     assert "`c` receives as before, `a` accepts writes again" in result.err
@@ -121,34 +127,70 @@ def test_it_receives_as_before_if_the_switchover_is_undone(slot: bool, site: Ins
     cluster.wait_streaming("b", "c")
     assert (source(cluster, "b"), source(cluster, "c")) == ("a", "a")
     assert cluster.sql(CONNINFO, node="c") == before
-    assert cluster.sql("SELECT slot_name FROM pg_replication_slots", node="b") == []
+    assert slots(cluster, "b") == []
     site.ok(*SWITCHOVER, "b")
 
 
 def test_a_slot_that_the_target_had_before_stays(site: Inside, cluster: Cluster) -> None:
     use_slot(cluster, "c")
     cluster.sql("SELECT pg_create_physical_replication_slot('slot_c')", node="b")
-    with failing("catch-up"):
+    with raising(RuntimeError(), "catch-up", "after"):
         site.run(*SWITCHOVER, "b")
-    wait_until(
-        lambda: cluster.sql("SELECT slot_name, active FROM pg_replication_slots", node="b") == [("slot_c", False)],
-        "`c` to leave the slot",
-    )
+    wait_until(lambda: slots(cluster, "b") == [("slot_c", False)], "`c` to leave the slot")
     cluster.wait_streaming("b", "c")
 
 
 def test_a_standby_that_does_not_answer_then_holds_nothing_up(site: Inside, cluster: Cluster) -> None:
-    perform = StreamingDriver.perform
-
-    def freezing(driver: Any, plan: Any, step: Any) -> str:
-        if step.name == "catch-up":
-            cluster.freeze("c")
-        return perform(driver, plan, step)
-
-    with mock.patch.object(StreamingDriver, "perform", freezing):
+    with doing_before("catch-up", lambda: cluster.freeze("c")):
         result = site.run(*SWITCHOVER, "b")
     assert result.code == 12, result.err
     assert cluster.roles() == {"a": "fenced", "b": "primary", "c": "frozen"}
     cluster.thaw("c")
+    site.ok(*SWITCHOVER, "b")
+    cluster.wait_streaming("c")
+
+
+def test_a_standby_that_answers_after_the_undo_is_left_alone(site: Inside, cluster: Cluster) -> None:
+    before = cluster.sql(CONNINFO, node="c")
+    turn_back = Turning.turn_back
+    asking: list[threading.Thread] = []
+
+    def turning_back(turning: Turning) -> str:
+        told = turn_back(turning)
+        asking.extend(threading.enumerate())
+        cluster.thaw("c")
+        return told
+
+    with (
+        doing_before("catch-up", lambda: cluster.freeze("c")),
+        raising(RuntimeError(), "catch-up", "after"),
+        mock.patch.object(Turning, "turn_back", turning_back),
+    ):
+        result = site.run(*SWITCHOVER, "b")
+    assert result.code == 1
+    assert "`a` accepts writes again" in result.err
+    for thread in asking:
+        if thread.daemon:
+            thread.join(5)
+    assert cluster.sql(CONNINFO, node="c") == before
+    cluster.wait_streaming("b", "c")
+    assert source(cluster, "c") == "a"
+
+
+@pytest.mark.parametrize("target", ["b", "c"])
+def test_a_killed_switchover_can_go_on_to_any_standby(target: str, site: Inside, cluster: Cluster) -> None:
+    at_step.run(site, "after:done:catch-up=kill", *SWITCHOVER, "b")
+    wait_until(lambda: source(cluster, "c") == "b", "`c` to receive from `b`")
+    site.ok(*SWITCHOVER, target)
+    assert cluster.primary == target
+    cluster.wait_streaming()
+
+
+def test_a_killed_switchover_can_be_given_up(site: Inside, cluster: Cluster) -> None:
+    at_step.run(site, "after:done:catch-up=kill", *SWITCHOVER, "b")
+    site.ok("replica", "unfence")
+    assert accepts_writes(cluster, "a")
+    site.ok("replica", "status", "--check")
+    wait_until(lambda: source(cluster, "c") == "b", "`c` to receive from `b`")
     site.ok(*SWITCHOVER, "b")
     cluster.wait_streaming("c")

@@ -54,6 +54,8 @@ class Turning:
 
     def _turn(self, name: str, standby: StreamingMember, deadline: float) -> int:
         upstream = standby.upstream()
+        if time.monotonic() >= deadline:
+            return 0  # Nobody waits for this call any more: the step may have been undone meanwhile.
         slots = self._target.make_slots([upstream.slot]) if upstream.slot else ()
         if upstream.slot and not slots:
             return 0  # To follow it would lose its slot.
