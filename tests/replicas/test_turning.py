@@ -11,6 +11,7 @@ from unittest import mock
 import psycopg
 import pytest
 
+from custctl.replication.streaming import turning
 from custctl.replication.streaming.driver import StreamingDriver
 from custctl.replication.streaming.turning import Turning
 from tests.conftest import Project
@@ -83,8 +84,14 @@ def doing_before(step: str, act: Callable[[], object]) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a busy machine have the time that says nothing about the program."""
+    monkeypatch.setattr(turning, "_TURNING", 60.0)
+
+
 @pytest.fixture(params=[False, True], ids=["no slot", "slot"])
-def slot(request: pytest.FixtureRequest, site: Inside, cluster: Cluster) -> bool:
+def slot(request: pytest.FixtureRequest, site: Inside, cluster: Cluster, _patient: None) -> bool:
     """Whether `c` uses a replication slot, which the operator may make elsewhere too."""
     if request.param:
         use_slot(cluster, "c")
@@ -131,6 +138,7 @@ def test_it_receives_as_before_if_the_switchover_is_undone(site: Inside, cluster
     site.ok(*SWITCHOVER, "b")
 
 
+@pytest.mark.usefixtures("_patient")
 def test_a_slot_that_the_target_had_before_stays(site: Inside, cluster: Cluster) -> None:
     use_slot(cluster, "c")
     cluster.sql("SELECT pg_create_physical_replication_slot('slot_c')", node="b")
@@ -155,8 +163,8 @@ def test_a_standby_that_answers_after_the_undo_is_left_alone(site: Inside, clust
     turn_back = Turning.turn_back
     asking: list[threading.Thread] = []
 
-    def turning_back(turning: Turning) -> str:
-        told = turn_back(turning)
+    def turning_back(made: Turning) -> str:
+        told = turn_back(made)
         asking.extend(threading.enumerate())
         cluster.thaw("c")
         return told
@@ -180,7 +188,6 @@ def test_a_standby_that_answers_after_the_undo_is_left_alone(site: Inside, clust
 @pytest.mark.parametrize("target", ["b", "c"])
 def test_a_killed_switchover_can_go_on_to_any_standby(target: str, site: Inside, cluster: Cluster) -> None:
     at_step.run(site, "after:done:catch-up=kill", *SWITCHOVER, "b")
-    wait_until(lambda: source(cluster, "c") == "b", "`c` to receive from `b`")
     site.ok(*SWITCHOVER, target)
     assert cluster.primary == target
     cluster.wait_streaming()
@@ -191,6 +198,5 @@ def test_a_killed_switchover_can_be_given_up(site: Inside, cluster: Cluster) -> 
     site.ok("replica", "unfence")
     assert accepts_writes(cluster, "a")
     site.ok("replica", "status", "--check")
-    wait_until(lambda: source(cluster, "c") == "b", "`c` to receive from `b`")
     site.ok(*SWITCHOVER, "b")
     cluster.wait_streaming("c")
