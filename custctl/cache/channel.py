@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -52,6 +51,8 @@ class Keys:
 
     def email(self, email: str) -> str:
         """Return the key of an address: a hash, because anyone who may list keys sees it."""
+        import hashlib
+
         return f"{self.emails}{hashlib.sha256(email.encode()).hexdigest()[:32]}"
 
 

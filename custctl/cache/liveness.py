@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from custctl.cache.wire import numeric_addresses
+
 if TYPE_CHECKING:
     from custctl.cache.memory import Memory
 
@@ -42,9 +44,7 @@ def _answers(servers: Sequence[tuple[str, int]]) -> list[bool]:
     with selectors.DefaultSelector() as waiting:
         for host, port in servers:
             try:
-                [(family, kind, protocol, _, address)] = socket.getaddrinfo(
-                    host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
-                )[:1]
+                family, kind, protocol, _, address = numeric_addresses(host, port)[0]
             except OSError:
                 return [True]
             made = socket.socket(family, kind, protocol)

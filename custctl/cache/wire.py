@@ -242,14 +242,23 @@ def _connected(made: socket.socket, address: Any, deadline: float) -> socket.soc
     return made
 
 
+def numeric_addresses(host: str, port: int) -> Sequence[Any]:
+    """Return what `getaddrinfo` makes of an address.
+
+    Raises:
+        OSError: it is a name.
+    """
+    # As bytes: for a string, the codec for international names is loaded.
+    name = host.encode(errors="replace")
+    return socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+
+
 def _addresses(host: str, port: int, deadline: float) -> Sequence[Any]:
     """Resolve a host name with a timeout, which `getaddrinfo` lacks; an address needs no lookup."""
     try:
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    except socket.gaierror:
+        return numeric_addresses(host, port)
+    except OSError:
         pass
-    except UnicodeError:
-        raise OSError(0, "its host name could not be resolved") from None
     from custctl.engines.at_once import at_once
     from custctl.support.errors import CustctlError
 
@@ -258,6 +267,8 @@ def _addresses(host: str, port: int, deadline: float) -> Sequence[Any]:
             return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except socket.gaierror as error:
             raise CustctlError(str(error.strerror).lower()) from None
+        except UnicodeError:
+            raise CustctlError("its host name could not be resolved") from None
 
     found = at_once({host: look}, _left(deadline))[host]
     if isinstance(found, CustctlError):

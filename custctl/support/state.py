@@ -60,9 +60,9 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    import tempfile
-
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}.", dir=path.parent)
+    # Not with `tempfile`, whose import takes longer than the writing.
+    name = path.with_name(f".{path.stem}.{os.urandom(8).hex()}")
+    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
             stream.write(text)
