@@ -161,11 +161,12 @@ def test_a_standby_that_does_not_answer_then_holds_nothing_up(site: Inside, clus
 def test_a_standby_that_answers_after_the_undo_is_left_alone(site: Inside, cluster: Cluster) -> None:
     before = cluster.sql(CONNINFO, node="c")
     turn_back = Turning.turn_back
-    asking: list[threading.Thread] = []
+    asking: set[threading.Thread] = set()
+    of_other_tests = frozenset(threading.enumerate())
 
     def turning_back(made: Turning) -> str:
         told = turn_back(made)
-        asking.extend(threading.enumerate())
+        asking.update(frozenset(threading.enumerate()) - of_other_tests)
         cluster.thaw("c")
         return told
 
@@ -178,8 +179,7 @@ def test_a_standby_that_answers_after_the_undo_is_left_alone(site: Inside, clust
     assert result.code == 1
     assert "`a` accepts writes again" in result.err
     for thread in asking:
-        if thread.daemon:
-            thread.join(5)
+        thread.join(5)
     assert cluster.sql(CONNINFO, node="c") == before
     cluster.wait_streaming("b", "c")
     assert source(cluster, "c") == "a"
