@@ -107,6 +107,9 @@ class Peer:
     def stop(self) -> None:
         """Listen no more."""
         if self._socket is not None:
+            # To close it would leave the thread waiting, and the system listening for it.
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
             self._socket.close()
 
     def _serve(self, listening: socket.socket) -> None:
