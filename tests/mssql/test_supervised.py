@@ -286,3 +286,18 @@ def test_an_undoing_that_does_not_end_at_a_stand_in_is_done_before_the_next_tran
         connection.rollback()
     connection.begin()
     assert said(server) == ["BEGIN TRANSACTION", "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION", "BEGIN TRANSACTION"]
+
+
+def test_a_refused_connection_to_a_stand_in_leaves_no_thread() -> None:
+    threads: list[threading.Thread] = []
+
+    def refusing() -> Any:
+        """A server that refuses the login."""
+        threads.append(threading.current_thread())
+        raise pyodbc.OperationalError("28000", "[28000] Login failed")
+
+    with pytest.raises(pyodbc.OperationalError):
+        Connection(refusing, 5)
+    [thread] = threads
+    thread.join(10)
+    assert not thread.is_alive()

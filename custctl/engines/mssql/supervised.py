@@ -77,7 +77,11 @@ class Connection:
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._driver: pyodbc.Connection | None = None
         threading.Thread(target=self._work, daemon=True).start()
-        self._driver = self.call(connect)
+        try:
+            self._driver = self.call(connect)
+        except BaseException:
+            self._abandon()  # or the thread would wait as long as the process lives
+            raise
 
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:
