@@ -61,7 +61,7 @@ def write_whole(path: Path, text: str) -> None:
         OSError: it cannot be written.
     """
     # Not with `tempfile`, whose import takes longer than the writing.
-    name = path.with_name(f".{path.stem}.{os.urandom(8).hex()}")
+    name = path.with_name(f".custctl-{os.urandom(8).hex()}")
     descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:

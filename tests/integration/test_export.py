@@ -113,6 +113,12 @@ def test_into_a_file_of_its_owner_alone(ready: Project) -> None:
     assert not list(ready.path.glob(".*"))
 
 
+def test_into_a_file_whose_name_is_as_long_as_the_system_allows(ready: Project) -> None:
+    path = ready.path / f"{'客' * 83}.csv"
+    ready.ok("customer", "export", "--output-file", str(path))
+    assert path.read_text().startswith("id,email,")
+
+
 def test_a_link_is_followed_and_a_device_written_to(ready: Project) -> None:
     ready.ok("customer", "add", *ADA)
     (ready.path / "real.csv").write_text("")

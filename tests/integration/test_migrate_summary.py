@@ -118,3 +118,9 @@ def test_a_script_that_is_missing_stops_the_gate(shop: Shop) -> None:
     (shop.path / "sql/sqlite/migrations/0001_a.sql").unlink()
     result = shop.run("migrate", "status", "--check", "-o", "json")
     assert (result.code, result.error["details"]) == (11, {"missing": ["migrations/0001_a.sql"]})
+
+
+def test_a_file_s_name_may_be_as_long_as_the_system_allows(shop: Shop) -> None:
+    path = shop.path / f"{'s' * 252}.md"
+    shop.ok("migrate", "--summary", str(path))
+    assert "1 script was applied" in path.read_text()

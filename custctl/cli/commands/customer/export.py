@@ -145,8 +145,8 @@ def _written_whole(path: Path) -> Iterator[TextIO]:
         else:
             # The target of a link, so that the link stays.
             place = path.resolve()
-            # Not named after the process id, which repeats in containers.
-            descriptor, name = tempfile.mkstemp(prefix=f".{place.name[:100]}.", suffix=".part", dir=place.parent)
+            # Not named after the process id, which repeats in containers; 60 characters take at most 240 bytes.
+            descriptor, name = tempfile.mkstemp(prefix=f".{place.name[:60]}.", suffix=".part", dir=place.parent)
             stream, part = os.fdopen(descriptor, "w", encoding="utf-8", newline=""), Path(name)
     except TimeoutError as error:
         raise UnavailableError(
