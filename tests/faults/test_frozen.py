@@ -194,6 +194,9 @@ def test_a_server_that_is_frozen_in_the_midst_of_a_script(
     # The backend goes on, and has nobody to answer; the next run waits for its lock.
     inside.ok("migrate")
     assert sleeping.sql("SELECT name, state FROM schema_migration") == [("migrations/0001_slow.sql", "applied")]
+    # Whoever still holds the error: no session waits for an attempt that was given up.
+    assert result.error
+    wait_until(lambda: sleeping.sql("SELECT count(*) FROM pg_stat_activity WHERE state = 'starting'") == [(0,)], 10)
 
 
 # -- interrupts ------------------------------------------------------------------------------------

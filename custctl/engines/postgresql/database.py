@@ -77,6 +77,8 @@ class PostgresqlDatabase(ServerDatabase):
             if missing is not None and isinstance(error, NoPasswordError):
                 raise missing from None
             where, tls = f"node {node}", self.settings.tls != "off"
+            # Its traceback holds an attempt that timed out: the server would wait for it.
+            error.__traceback__ = None
             told = translate_attempt(error, where, self.login_name(), login.get("sslrootcert"), tls=tls)
             raise told from DriverError(errors.words(error), answered=is_answer(error))
 
