@@ -185,7 +185,8 @@ def test_a_missing_guard_is_found_out(name: str, machine: type[Protocol], monkey
     monkeypatch.setattr(scripts, "_text", lambda asked: mutated if asked == script else original(asked))
     monkeypatch.setitem(scripts._DIGESTS, script, _sha1(mutated))
     with pytest.raises(AssertionError, match=r"was shown|history that was left|Refusal"):
-        for actors in ORDERS:
+        # The fewest steps first, as one of the short ones mostly finds it out.
+        for actors in sorted(ORDERS, key=lambda actors: sum(map(len, actors))):
             check_every_order(machine, actors)
 
 
