@@ -71,7 +71,7 @@ pipeline: $(READY) ## the image, a second Docker engine as production, deploymen
 	$(BIN)/python -m tests.pipeline
 
 test: $(ODBC_READY) $(ETCD_READY) $(DEBIAN_READY) $(OIDC_READY) $(CANAILLE_READY) ## all tests
-	$(BIN)/python -m pytest --numprocesses $(WORKERS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
 # Each has an environment of its own, and says first what it tests.
 test-newest: ## the tests with the newest releases of all dependencies

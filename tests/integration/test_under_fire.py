@@ -75,7 +75,7 @@ def crowded(migrated: Project) -> Project:
 
 def test_a_statement_beyond_its_time_is_unavailable(crowded: Project) -> None:
     profile = crowded.path / "profiles" / "dev.yaml"
-    profile.write_text(profile.read_text().replace("path: dev.db", "path: dev.db, statement_timeout: 20ms"))
+    profile.write_text(profile.read_text().replace("path: dev.db", "path: dev.db, statement_timeout: 1ms"))
     result = crowded.run("customer", "search", "--contains", "qq")
     assert result.code == 3
     assert "statement_timeout" in result.err
