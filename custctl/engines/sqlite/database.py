@@ -331,9 +331,12 @@ class SqliteDatabase(Database):
     # -- migrations --------------------------------------------------------------------------------
 
     def make_index(self, connection: Connection, index: Index) -> None:
+        from custctl.engines.sqlite.searched import quicker
+
         # Sorting takes as much memory as the cache, besides the cache.
         connection.send(f"PRAGMA cache_size = {_CACHE // 4}")
-        super().make_index(connection, index)
+        for statement in index.statements:
+            connection.send(quicker(connection.driver, statement))
         connection.send(f"PRAGMA cache_size = {_CACHE}")
 
     def features(self) -> frozenset[str]:

@@ -11,10 +11,12 @@ from custctl.engines.model import SearchIndex
 from custctl.engines.sqlite.running import quote, value_of
 from custctl.engines.sqlite.secondary import SEARCH, WORDS
 
-_VIEW: Final = "custctl_searched"
+VIEW: Final = "custctl_searched"
+"""What search looks in, and what the full-text indexes are made of."""
+
 _VIEW_SCRIPT: Final = "repeatable/custctl_searched.sql"
 _TRIGGER: Final = "customer_search_own"
-_DROP: Final = (f"DROP TRIGGER IF EXISTS {_TRIGGER}", f"DROP VIEW IF EXISTS {_VIEW}")
+_DROP: Final = (f"DROP TRIGGER IF EXISTS {_TRIGGER}", f"DROP VIEW IF EXISTS {VIEW}")
 _BEGIN, _END = "/* own fields */", "/* end */"
 _PART: Final = re.compile(rf"{re.escape(_BEGIN)}(?:(.*){re.escape(_END)})?", re.DOTALL)
 # Any part that `_shown` does not make: the rows may hold words of a dropped column.
@@ -28,19 +30,19 @@ def _refresh(which: str) -> list[str]:
     return [
         f"INSERT INTO {SEARCH} ({SEARCH}, rowid, c0) SELECT 'delete', * FROM ({held})",
         f"DELETE FROM {WORDS} WHERE rowid IN ({which})",
-        f"INSERT INTO {WORDS} (rowid, texts, more) SELECT id, texts, more FROM {_VIEW} WHERE id IN ({which})",
+        f"INSERT INTO {WORDS} (rowid, texts, more) SELECT id, texts, more FROM {VIEW} WHERE id IN ({which})",
         f"INSERT INTO {SEARCH} (rowid, c0) {held}",
     ]
 
 
 def missing(driver: sqlite3.Connection, columns: Sequence[str]) -> Iterator[SearchIndex]:
     """Yield what lets the search indexes hold these own columns and no others, if they do not yet."""
-    view, before = _view(driver)
+    view, before = view_of(driver)
     shown = _shown(columns)
     is_indexed, trigger = _sql(driver, WORDS) is not None, _sql(driver, _TRIGGER)
     if before is None or (before == shown and (trigger is not None) == (is_indexed and bool(columns))):
         return
-    statements, undo = [*_DROP, _showing(view, shown)], [*_DROP, view]
+    statements, undo = [*_DROP, showing(view, shown)], [*_DROP, view]
     if is_indexed:
         if columns:
             quoted, body = ", ".join(map(quote, columns)), "; ".join(_refresh("new.id"))
@@ -65,15 +67,15 @@ def before_dropping(driver: sqlite3.Connection, statement: str) -> None:
     """Take all own columns out of the view and the trigger if a statement may drop one: SQLite would refuse it."""
     if not _DROPS.match(statement):
         return
-    view, before = _view(driver)
+    view, before = view_of(driver)
     if before:
-        for each in (*_DROP, _showing(view, _UNKNOWN)):
+        for each in (*_DROP, showing(view, _UNKNOWN)):
             driver.execute(each)
 
 
-def _view(driver: sqlite3.Connection) -> tuple[str, str | None]:
+def view_of(driver: sqlite3.Connection) -> tuple[str, str | None]:
     """Return the text of the view, and what it shows of own fields; None if it cannot show any."""
-    view = _sql(driver, _VIEW) or ""
+    view = _sql(driver, VIEW) or ""
     found = _PART.search(view)
     return view, None if found is None else found[1] or ""
 
@@ -88,6 +90,6 @@ def _shown(columns: Sequence[str]) -> str:
     return "".join(f" || char(10) || {text}" for text in texts)
 
 
-def _showing(view: str, shown: str) -> str:
+def showing(view: str, shown: str) -> str:
     """Return the statement that creates the view with these own columns."""
     return _PART.sub(lambda _: f"{_BEGIN}{shown}{_END}" if shown else _BEGIN, view, count=1)

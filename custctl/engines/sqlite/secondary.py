@@ -12,10 +12,10 @@ WORDS, SEARCH = "customer_words", "customer_search"
 FULL_TEXT = (WORDS, SEARCH)
 """The full-text indexes; they are dropped and created together, under the name of the second."""
 
-_FILL = (
-    f"INSERT INTO {WORDS} (rowid, texts, more) SELECT id, texts, more FROM custctl_searched",
-    f"INSERT INTO {SEARCH} ({SEARCH}) VALUES ('rebuild')",
-)
+FILL = f"INSERT INTO {WORDS} (rowid, texts, more) SELECT id, texts, more FROM custctl_searched"
+"""Fills the index of words; the other one is then rebuilt from it."""
+
+_REBUILD = f"INSERT INTO {SEARCH} ({SEARCH}) VALUES ('rebuild')"
 
 
 def drop(driver: sqlite3.Connection, table: str, at_most: int) -> Sequence[Index]:
@@ -53,4 +53,4 @@ def _full_text(driver: sqlite3.Connection, table: str) -> Iterator[tuple[Index, 
         *(f"DROP TRIGGER {quote(name)}" for name, _ in triggers),
         *(f"DROP TABLE {name}" for name in reversed(FULL_TEXT)),
     ]
-    yield Index(SEARCH, (*(made[name] for name in FULL_TEXT), *(text for _, text in triggers), *_FILL)), drops
+    yield Index(SEARCH, (*(made[name] for name in FULL_TEXT), *(text for _, text in triggers), FILL, _REBUILD)), drops
