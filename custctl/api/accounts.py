@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from custctl.accounts.opening import open_provider, require_provider
 from custctl.customers.outbox import NOT_STRAY
+from custctl.identity.accounts.opening import open_provider, require_provider
 from custctl.schema.standing import check_schema, read_standing
 from custctl.support.errors import (
     ConflictError,
@@ -22,15 +22,15 @@ from custctl.support.errors import (
 from custctl.support.text import plural
 
 if TYPE_CHECKING:
-    from custctl.accounts.drift import Comparison, Drift
-    from custctl.accounts.moving import Moved, MovePlan, Mover
-    from custctl.accounts.provider import Abilities, Account, Provider
-    from custctl.accounts.worker import Worked, Worker
     from custctl.api.opened import Opened
     from custctl.customers.model import Customer
     from custctl.customers.operations import Outcome
     from custctl.engines.connection import Connection
     from custctl.engines.results import Row
+    from custctl.identity.accounts.drift import Comparison, Drift
+    from custctl.identity.accounts.moving import Moved, MovePlan, Mover
+    from custctl.identity.accounts.provider import Abilities, Account, Provider
+    from custctl.identity.accounts.worker import Worked, Worker
 
 SYNC = "run `custctl identity sync`, which does what is left"
 
@@ -152,7 +152,7 @@ class Accounts:
 
     @contextmanager
     def _worker(self, patience: float | None = None) -> Iterator[Worker]:
-        from custctl.accounts.worker import Worker
+        from custctl.identity.accounts.worker import Worker
 
         opened = self._opened
         # The worker starts no call after its time, and need not record a call as failed that began shortly before.
@@ -282,8 +282,8 @@ class Accounts:
             ConflictError: the account is linked to another customer.
             NotFoundError: there is no such customer, or no such account.
         """
-        from custctl.accounts.claims import write_link
         from custctl.customers.outbox import enqueue
+        from custctl.identity.accounts.claims import write_link
 
         require_provider(self._opened.profile)
         with self._provider(self._patience) as provider:
@@ -361,7 +361,7 @@ class Accounts:
 
     @contextmanager
     def _mover(self) -> Iterator[Mover]:
-        from custctl.accounts.moving import Mover
+        from custctl.identity.accounts.moving import Mover
 
         opened = self._opened
         require_provider(opened.profile)
@@ -407,8 +407,8 @@ class Accounts:
 
         Differences are looked up again before this yields; `Comparison.unconfirmed` says for how many this was too much.
         """
-        from custctl.accounts.confirming import Confirming
-        from custctl.accounts.drift import Comparison
+        from custctl.identity.accounts.confirming import Confirming
+        from custctl.identity.accounts.drift import Comparison
 
         opened = self._opened
         require_provider(opened.profile)
@@ -433,7 +433,7 @@ class Accounts:
 
     def repair(self, drifts: Iterator[Drift], *, operation_id: str) -> int:
         """Queue the repairs of differences, and return their number; `sync` carries them out."""
-        from custctl.accounts.drift import enqueue_repairs
+        from custctl.identity.accounts.drift import enqueue_repairs
 
         opened = self._opened
         return enqueue_repairs(opened.database, opened.profile.environment, opened.actor, drifts, operation_id)

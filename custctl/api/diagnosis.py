@@ -11,9 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
-from custctl.accounts.checking import check_accounts
 from custctl.cache.checking import check_cache
 from custctl.engines.model import Check
+from custctl.identity.accounts.checking import check_accounts
 from custctl.migrations.checking import check_schema
 from custctl.support.errors import CustctlError, ExitCode, NoCredentialError
 from custctl.support.paths import user_state_dir

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from custctl.customers.store import CustomerStore
     from custctl.engines.base import Database
     from custctl.engines.reads import Replicas
-    from custctl.login.session import Session
+    from custctl.identity.login.session import Session
     from custctl.profiles import Profile
     from custctl.schema.own import OwnFields
     from custctl.schema.standing import Standing
@@ -86,7 +86,7 @@ class Opened:
         """
         if self.profile.login is None:
             return None
-        from custctl.login.session import current
+        from custctl.identity.login.session import current
 
         return current(self.profile.login, self.environ, with_access=self.profile.shows_access_token)
 
@@ -105,7 +105,7 @@ class Opened:
         login, before = self.profile.login, self.session
         if login is None or before is None or not before.is_over:
             return
-        from custctl.login.session import current
+        from custctl.identity.login.session import current
         from custctl.support.errors import CredentialError
 
         fresh = current(login, self.environ, with_access=self.profile.shows_access_token)
@@ -189,7 +189,7 @@ class Opened:
         if self.profile.shows_access_token:
             return lambda _host, _port: self._access_token()
         if self.profile.database.auth is Auth.RDS_IAM:
-            from custctl.login.rds import rds_token
+            from custctl.identity.login.rds import rds_token
 
             user = self.profile.database.user or ""
             return lambda host, port: rds_token(host, port, user, self.environ).reveal()

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from custctl.login.roles import Role, why_no_role
+from custctl.identity.login.roles import Role, why_no_role
 from custctl.support.errors import CredentialError
 
 if TYPE_CHECKING:
     import typer
 
-    from custctl.login.session import Session
+    from custctl.identity.login.session import Session
     from custctl.profiles.model import Login
 
 FREE = frozenset({"login", "logout", "whoami", "profile list", "profile show", "profile validate"})

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from custctl.accounts import drift, scim
+from custctl.identity.accounts import drift, scim
 from tests.accounts.conftest import ON_CANAILLE, give_provider
 from tests.accounts.peer import Asked, whole
 from tests.accounts.scim import Directory, Front

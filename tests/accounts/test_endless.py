@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from custctl.accounts.provider import ProviderRefusedError
-from custctl.accounts.scim import Scim
+from custctl.identity.accounts.provider import ProviderRefusedError
+from custctl.identity.accounts.scim import Scim
 from custctl.support.errors import UnavailableError
 from custctl.support.web import Web, starting_within
 from tests.accounts.conftest import give_provider

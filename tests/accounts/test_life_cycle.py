@@ -550,4 +550,7 @@ def test_reading_a_customer_loads_nothing_of_the_provider(local: Place) -> None:
     local.add(**ADA)
     modules = loaded(local, "customer", "get", "1")
     assert "custctl.customers.reading" in modules
-    assert not {"httpx", "custctl.accounts.scim", "custctl.accounts.worker", "custctl.support.web"} & modules
+    assert (
+        not {"httpx", "custctl.identity.accounts.scim", "custctl.identity.accounts.worker", "custctl.support.web"}
+        & modules
+    )

@@ -13,7 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from custctl.accounts.provider import (
+from custctl.customers.operations import new_operation_id
+from custctl.customers.outbox import Outbox
+from custctl.customers.store import CustomerStore
+from custctl.identity.accounts.provider import (
     Abilities,
     Account,
     AccountMissingError,
@@ -21,10 +24,7 @@ from custctl.accounts.provider import (
     NewAccount,
     ProviderUnavailableError,
 )
-from custctl.accounts.worker import Worker
-from custctl.customers.operations import new_operation_id
-from custctl.customers.outbox import Outbox
-from custctl.customers.store import CustomerStore
+from custctl.identity.accounts.worker import Worker
 from tests.accounts.test_life_cycle import make_due
 from tests.behaviours.support import Place
 from tests.conftest import make_project

@@ -109,10 +109,10 @@ def test_only_the_browser_s_screens_import_textual() -> None:
         if re.search(r"^\s*(?:from|import) textual\b", path.read_text(), re.MULTILINE)
     }
     assert found
-    assert all(name.startswith("browser/") for name in found)
+    assert all(name.startswith("cli/browser/") for name in found)
     # Without a terminal it is not imported either.
     imports = re.findall(
-        r"^( *)from custctl\.browser\.(\w+)", (package / "cli/commands/browse.py").read_text(), re.MULTILINE
+        r"^( *)from custctl\.cli\.browser\.(\w+)", (package / "cli/commands/browse.py").read_text(), re.MULTILINE
     )
     assert imports
     assert all(indented for indented, _ in imports), "the command imports the browser when it is loaded"

@@ -13,9 +13,9 @@ from textual.widgets import Input
 
 from custctl.api.opened import Opened
 from custctl.api.reporting import Log
-from custctl.browser.app import Browser
-from custctl.browser.asking import FormScreen
-from custctl.browser.desk import Desk, open_desk
+from custctl.cli.browser.app import Browser
+from custctl.cli.browser.asking import FormScreen
+from custctl.cli.browser.desk import Desk, open_desk
 from tests.conftest import Project
 
 PATIENCE = 60.0  # seconds, on a busy machine

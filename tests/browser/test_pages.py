@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custctl.browser.pages import Pages, Request, read
+from custctl.cli.browser.pages import Pages, Request, read
 from custctl.customers.model import Customer
 from custctl.customers.pages import Page
 

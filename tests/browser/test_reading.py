@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from custctl.browser.desk import Notes
-from custctl.browser.widgets import Keys
+from custctl.cli.browser.desk import Notes
+from custctl.cli.browser.widgets import Keys
 from tests.browser.support import seated, sit
 from tests.conftest import Project, make_project
 

@@ -10,7 +10,7 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from custctl.browser.worker import Worker
+from custctl.cli.browser.worker import Worker
 from custctl.support.errors import UsageError
 
 LONG = 60.0  # seconds

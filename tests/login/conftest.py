@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey
 
-from custctl.login.keeping import Kept, _dumps
+from custctl.identity.login.keeping import Kept, _dumps
 from tests.conftest import Project, Result
 from tests.servers import bearer, oidc, scripted_provider
 from tests.servers.fixtures import PostgresqlServers

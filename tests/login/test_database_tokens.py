@@ -15,9 +15,9 @@ from custctl.engines.model import Node
 from custctl.engines.mssql.driver import Driver, connection_string, with_token
 from custctl.engines.postgresql.database import PostgresqlDatabase
 from custctl.engines.postgresql.oauth import hand_over
-from custctl.login import session
-from custctl.login.keeping import Kept
-from custctl.login.rds import rds_token
+from custctl.identity.login import session
+from custctl.identity.login.keeping import Kept
+from custctl.identity.login.rds import rds_token
 from custctl.profiles.credentials import Secret
 from custctl.support.errors import CredentialError, UnavailableError
 from tests.login.conftest import Desk

@@ -13,8 +13,8 @@ from custctl.customers import importing
 from custctl.engines.connection import Connection
 from custctl.engines.postgresql import connection as postgresql_connection
 from custctl.engines.postgresql.session import PostgresqlScriptSession
-from custctl.login import session
-from custctl.login.keeping import Kept
+from custctl.identity.login import session
+from custctl.identity.login.keeping import Kept
 from custctl.profiles.credentials import Secret
 from custctl.support.errors import CredentialError, UnavailableError
 from tests.conftest import Project

@@ -15,12 +15,12 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
-from custctl.login import grants, provider
-from custctl.login.browser import browser_command, by_browser
-from custctl.login.grants import Prompt
-from custctl.login.keeping import Kept
-from custctl.login.provider import OAuthError, Provider
-from custctl.login.roles import Role, role_of
+from custctl.identity.login import grants, provider
+from custctl.identity.login.browser import browser_command, by_browser
+from custctl.identity.login.grants import Prompt
+from custctl.identity.login.keeping import Kept
+from custctl.identity.login.provider import OAuthError, Provider
+from custctl.identity.login.roles import Role, role_of
 from custctl.profiles.credentials import Secret
 from custctl.profiles.model import Login
 from custctl.support.errors import CredentialError, CustctlError, UnavailableError

@@ -97,7 +97,7 @@ def test_a_refresh_that_was_killed_is_not_repeated(desk: Desk, issuer: Issuer) -
     old = desk.keyring.read_text()
     # Killed when the provider had answered and the keyring had not been written: the mark is there, the token is old.
     killer = (
-        "import os, sys, custctl.login.session as session\n"
+        "import os, sys, custctl.identity.login.session as session\n"
         "session.keep = lambda *_: os._exit(9)\n"
         "sys.argv = ['custctl', 'whoami']\n"
         "from custctl.cli.app import main; main()"

@@ -10,7 +10,7 @@ import pytest
 
 from custctl.cli.app import make_root
 from custctl.cli.permissions import _WITH_OPTION, FREE, NEEDED
-from custctl.login.roles import Role, role_of, why_no_role
+from custctl.identity.login.roles import Role, role_of, why_no_role
 from custctl.profiles.model import Login
 from tests.conftest import REPOSITORY, Project
 from tests.servers.oidc import profile

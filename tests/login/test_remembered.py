@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from custctl.login import session
-from custctl.login.keeping import Kept
-from custctl.login.remembered import REMEMBERED_FOR, file_of, recall, remember
-from custctl.login.session import current
+from custctl.identity.login import session
+from custctl.identity.login.keeping import Kept
+from custctl.identity.login.remembered import REMEMBERED_FOR, file_of, recall, remember
+from custctl.identity.login.session import current
 from custctl.profiles.credentials import Secret
 from custctl.profiles.model import Login
 from custctl.support.errors import CredentialError

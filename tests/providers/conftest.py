@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from custctl.accounts.auth0 import Auth0
-from custctl.accounts.auth0_tenant import Tenant
-from custctl.accounts.cognito import Cognito
-from custctl.accounts.provider import ProviderUnavailableError
-from custctl.accounts.sigv4 import Keys
+from custctl.identity.accounts.auth0 import Auth0
+from custctl.identity.accounts.auth0_tenant import Tenant
+from custctl.identity.accounts.cognito import Cognito
+from custctl.identity.accounts.provider import ProviderUnavailableError
+from custctl.identity.accounts.sigv4 import Keys
 from tests.servers import moto as moto_server
 from tests.servers.auth0 import CLIENT, CONNECTION, DOMAIN, Auth0StandIn
 from tests.servers.auth0 import SECRET as AUTH0_SECRET

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from custctl.accounts.asking import patiently
-from custctl.accounts.auth0 import Auth0
-from custctl.accounts.cognito import Cognito
-from custctl.accounts.provider import (
+from custctl.identity.accounts.asking import patiently
+from custctl.identity.accounts.auth0 import Auth0
+from custctl.identity.accounts.cognito import Cognito
+from custctl.identity.accounts.provider import (
     Account,
     AccountMissingError,
     AccountTakenError,

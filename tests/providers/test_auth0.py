@@ -11,12 +11,12 @@ import pytest
 from auth0.management.client import Auth0 as OwnClient
 from auth0.management.core.api_error import ApiError
 
-from custctl.accounts import auth0_imports
-from custctl.accounts.auth0 import Auth0
-from custctl.accounts.auth0_imports import LARGEST, fitting
-from custctl.accounts.auth0_tenant import REFERENCE, Tenant
-from custctl.accounts.hashes import Fate, HashedAccount
-from custctl.accounts.provider import (
+from custctl.identity.accounts import auth0_imports
+from custctl.identity.accounts.auth0 import Auth0
+from custctl.identity.accounts.auth0_imports import LARGEST, fitting
+from custctl.identity.accounts.auth0_tenant import REFERENCE, Tenant
+from custctl.identity.accounts.hashes import Fate, HashedAccount
+from custctl.identity.accounts.provider import (
     NewAccount,
     ProviderCredentialError,
     ProviderRefusedError,
@@ -113,7 +113,7 @@ def test_a_missing_scope_is_named(auth0_standin: Auth0StandIn, auth0: Opened) ->
 def test_a_limit_says_when_it_ends(auth0_standin: Auth0StandIn, auth0: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     provider = auth0(auth0_standin)
     provider.find("auth0|x")
-    monkeypatch.setattr("custctl.accounts.asking.time.time", lambda: 1_000_000.0)
+    monkeypatch.setattr("custctl.identity.accounts.asking.time.time", lambda: 1_000_000.0)
     for headers, seconds in (
         ({"x-ratelimit-reset": "1000012"}, 12.0),
         ({"x-ratelimit-reset": "999999"}, 0.0),

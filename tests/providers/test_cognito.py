@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from custctl.accounts.aws import BotocoreChain
-from custctl.accounts.cognito import PAGE, Cognito
-from custctl.accounts.provider import (
+from custctl.identity.accounts.aws import BotocoreChain
+from custctl.identity.accounts.cognito import PAGE, Cognito
+from custctl.identity.accounts.provider import (
     AccountMissingError,
     AccountTakenError,
     NewAccount,
@@ -308,7 +308,7 @@ def test_a_program_for_the_credential_that_never_ends_is_not_waited_for(
     aws_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (aws_home / "config").write_text("[default]\ncredential_process = sleep 20\n")
-    monkeypatch.setattr("custctl.accounts.aws._PATIENCE", 0.5)
+    monkeypatch.setattr("custctl.identity.accounts.aws._PATIENCE", 0.5)
     with pytest.raises(ProviderCredentialError, match="no AWS credential came within"):
         BotocoreChain(5).keys()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from custctl.accounts import auth0, cognito
+from custctl.identity.accounts import auth0, cognito
 from tests.accounts.test_drift import add_customers, found
 from tests.behaviours.support import Place
 from tests.conftest import make_project

@@ -11,7 +11,7 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custctl.accounts.sigv4 import Keys, signed
+from custctl.identity.accounts.sigv4 import Keys, signed
 
 _WORDS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
 _VALUES = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=40)

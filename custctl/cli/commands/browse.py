@@ -13,9 +13,9 @@ from custctl.cli.options import PLAIN, command
 from custctl.support.errors import UsageError
 
 if TYPE_CHECKING:
-    from custctl.browser.desk import Desk
-    from custctl.browser.pages import Answer
-    from custctl.browser.view import View
+    from custctl.cli.browser.desk import Desk
+    from custctl.cli.browser.pages import Answer
+    from custctl.cli.browser.view import View
 
 _PATIENCE = 2.0  # seconds to wait for a read when the browser closes
 
@@ -34,7 +34,7 @@ def browse(
     """Browse customers on the full screen: search as you type, sort, filter, edit. `?` lists the keys."""
     context = Context.of(ctx)
     _check_terminal(context)
-    from custctl.browser.desk import open_desk
+    from custctl.cli.browser.desk import open_desk
 
     desk = open_desk(context.opened, read_only=_why_read_only(read_only), carry=context.carry)
     try:
@@ -58,7 +58,7 @@ def _show(desk: Desk, view: View, first: Answer) -> int:
     """
     import signal
 
-    from custctl.browser.app import Browser
+    from custctl.cli.browser.app import Browser
 
     app = Browser(desk, view, first)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -12,9 +12,9 @@ from custctl.cli.options import PLAIN, command
 from custctl.support.errors import InterruptedRunError, UsageError
 
 if TYPE_CHECKING:
-    from custctl.login.grants import Prompt
-    from custctl.login.keeping import Kept
-    from custctl.login.provider import Provider
+    from custctl.identity.login.grants import Prompt
+    from custctl.identity.login.keeping import Kept
+    from custctl.identity.login.provider import Provider
 
 
 @command(
@@ -34,10 +34,10 @@ def login(
 
     A browser opens on this machine. Without a browser, or with `--device`, a code is shown to enter on another device.
     """
-    from custctl.login.keeping import require_keyring
-    from custctl.login.provider import Provider
-    from custctl.login.roles import why_no_role
-    from custctl.login.session import begin, is_a_job
+    from custctl.identity.login.keeping import require_keyring
+    from custctl.identity.login.provider import Provider
+    from custctl.identity.login.roles import why_no_role
+    from custctl.identity.login.session import begin, is_a_job
     from custctl.support.signals import Terminated
 
     context = Context.of(ctx)
@@ -66,8 +66,8 @@ def login(
 
 
 def _by_person(context: Context, provider: Provider, *, device: bool) -> Kept:
-    from custctl.login.browser import browser_command, by_browser, open_browser
-    from custctl.login.grants import by_device
+    from custctl.identity.login.browser import browser_command, by_browser, open_browser
+    from custctl.identity.login.grants import by_device
     from custctl.support.text import visible
 
     def show_code(prompt: Prompt) -> None:

@@ -18,7 +18,7 @@ custctl logout --env prod
 )
 def logout(ctx: typer.Context) -> None:
     """Revoke the login at the identity provider, and delete it from the system keyring."""
-    from custctl.login.session import end
+    from custctl.identity.login.session import end
 
     context = Context.of(ctx)
     section = require_login(context)

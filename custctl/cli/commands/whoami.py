@@ -12,7 +12,7 @@ from custctl.cli.options import PLAIN, command
 from custctl.support.errors import UsageError
 
 if TYPE_CHECKING:
-    from custctl.login.session import Session
+    from custctl.identity.login.session import Session
     from custctl.profiles.model import Login
 
 COLUMNS = ("profile", "actor", "name", "email", "role", "issuer", "client_id", "expires_at", "source")

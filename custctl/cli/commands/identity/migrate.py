@@ -12,7 +12,7 @@ from custctl.support.errors import IncompleteError, PartialError
 from custctl.support.text import plural
 
 if TYPE_CHECKING:
-    from custctl.accounts.moving import Moved, MovePlan
+    from custctl.identity.accounts.moving import Moved, MovePlan
 
 _PLANNED = ("provider", "hashes", "imports", "resets", "without_reset")
 _DONE = ("provider", "imports", "resets", "without_reset", "rejected", "left")

@@ -15,7 +15,7 @@ from custctl.support.errors import InvalidError
 from custctl.support.text import plural
 
 if TYPE_CHECKING:
-    from custctl.accounts.drift import Comparison, Drift
+    from custctl.identity.accounts.drift import Comparison, Drift
 
 
 @command(
@@ -37,7 +37,7 @@ def verify(
     one customer. The first 1,000 differences are looked up again before they are shown. `--fix` queues the repairs;
     accounts that custctl did not create are never removed.
     """
-    from custctl.accounts.drift import COLUMNS
+    from custctl.identity.accounts.drift import COLUMNS
 
     context = Context.of(ctx)
     operation_id = operation(operation_id)

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from custctl.accounts.asking import patiently
-from custctl.accounts.drift import Drift, differences, double, stray
 from custctl.customers.outbox import NOT_STRAY
+from custctl.identity.accounts.asking import patiently
+from custctl.identity.accounts.drift import Drift, differences, double, stray
 
 if TYPE_CHECKING:
-    from custctl.accounts.provider import Account, Provider
     from custctl.engines.base import Database
     from custctl.engines.connection import Connection
+    from custctl.identity.accounts.provider import Account, Provider
 
 T = TypeVar("T")
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from custctl.accounts.asking import Repetition, patiently, unclear
-from custctl.accounts.aws import Chain, Fault, Service
-from custctl.accounts.made_passwords import make_password
-from custctl.accounts.provider import (
+from custctl.identity.accounts.asking import Repetition, patiently, unclear
+from custctl.identity.accounts.aws import Chain, Fault, Service
+from custctl.identity.accounts.made_passwords import make_password
+from custctl.identity.accounts.provider import (
     Abilities,
     Account,
     AccountMissingError,

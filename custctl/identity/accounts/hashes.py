@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol, runtime_checkable
 
-from custctl.accounts.provider import NewAccount
+from custctl.identity.accounts.provider import NewAccount
 
 
 @dataclass(frozen=True, slots=True)

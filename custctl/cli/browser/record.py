@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from textual.binding import Binding
 
-from custctl.browser import lines
-from custctl.browser.editing import delete, edit
-from custctl.browser.frame import Frame, LinesScreen
+from custctl.cli.browser import lines
+from custctl.cli.browser.editing import delete, edit
+from custctl.cli.browser.frame import Frame, LinesScreen
 from custctl.support.errors import CustctlError
 
 if TYPE_CHECKING:
     from custctl.api.accounts import Linked
-    from custctl.browser.desk import Desk
+    from custctl.cli.browser.desk import Desk
     from custctl.customers.history import History
     from custctl.customers.model import Customer
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from custctl.accounts.provider import Account, ProviderRefusedError, ProviderUnavailableError
 from custctl.customers.outbox import NOT_STRAY
+from custctl.identity.accounts.provider import Account, ProviderRefusedError, ProviderUnavailableError
 from custctl.schema.standing import Standing, require_writable
 from custctl.schema.times import format_time
 from custctl.support.errors import ConflictError, CustctlError, InvalidError

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.binding import Binding
 from textual.widgets import Input
 
-from custctl.browser import lines
-from custctl.browser.asking import ConfirmScreen, FormScreen
-from custctl.browser.form import Form
-from custctl.browser.frame import Frame, LinesScreen
+from custctl.cli.browser import lines
+from custctl.cli.browser.asking import ConfirmScreen, FormScreen
+from custctl.cli.browser.form import Form
+from custctl.cli.browser.frame import Frame, LinesScreen
 from custctl.support.errors import CustctlError, NotFoundError
 from custctl.support.text import plural
 
 if TYPE_CHECKING:
-    from custctl.browser.desk import Desk
+    from custctl.cli.browser.desk import Desk
     from custctl.customers.model import Customer
     from custctl.customers.operations import Outcome
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from custctl.accounts.provider import ProviderUnavailableError
+from custctl.identity.accounts.provider import ProviderUnavailableError
 from custctl.support.errors import UnavailableError
 from custctl.support.web import json_of
 

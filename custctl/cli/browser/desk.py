@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from custctl.api.customers import Customers
-from custctl.browser.pages import SIZE, Pages, read
-from custctl.browser.unsaved import KeptEdits
-from custctl.browser.view import View
-from custctl.browser.worker import Worker
+from custctl.cli.browser.pages import SIZE, Pages, read
+from custctl.cli.browser.unsaved import KeptEdits
+from custctl.cli.browser.view import View
+from custctl.cli.browser.worker import Worker
 from custctl.support.errors import CustctlError
 
 if TYPE_CHECKING:
     from custctl.api.opened import Opened
-    from custctl.browser.pages import Answer
+    from custctl.cli.browser.pages import Answer
     from custctl.schema.own import OwnFields
 
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-from custctl.accounts.asking import Reply, ask, unclear
-from custctl.accounts.provider import NewAccount, ProviderCredentialError, ProviderRefusedError
+from custctl.identity.accounts.asking import Reply, ask, unclear
+from custctl.identity.accounts.provider import NewAccount, ProviderCredentialError, ProviderRefusedError
 from custctl.support.web import Web
 
 REFERENCE: Final = "custctl_reference"

@@ -8,13 +8,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import Screen
 
-from custctl.browser.pages import Lines
-from custctl.browser.widgets import Keys, Line, Message, Rows, Status
+from custctl.cli.browser.pages import Lines
+from custctl.cli.browser.widgets import Keys, Line, Message, Rows, Status
 from custctl.schema.own import to_text
 from custctl.support.text import plural
 
 if TYPE_CHECKING:
-    from custctl.browser.desk import Desk
+    from custctl.cli.browser.desk import Desk
     from custctl.customers.model import Customer
 
 

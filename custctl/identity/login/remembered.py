@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from custctl.login.keeping import Kept
+from custctl.identity.login.keeping import Kept
 from custctl.support.files import open_regular
 from custctl.support.paths import user_state_dir
 from custctl.support.state import write_whole

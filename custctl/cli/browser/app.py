@@ -13,14 +13,14 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.widgets import Input
 
-from custctl.browser import columns
-from custctl.browser.asking import ChoiceScreen, FilterScreen, HelpScreen
-from custctl.browser.editing import delete, edit
-from custctl.browser.frame import Frame
-from custctl.browser.pages import SIZE, Answer, Pages, Request, read
-from custctl.browser.record import HistoryScreen, RecordScreen, open_account
-from custctl.browser.view import View
-from custctl.browser.widgets import Line, Rows
+from custctl.cli.browser import columns
+from custctl.cli.browser.asking import ChoiceScreen, FilterScreen, HelpScreen
+from custctl.cli.browser.editing import delete, edit
+from custctl.cli.browser.frame import Frame
+from custctl.cli.browser.pages import SIZE, Answer, Pages, Request, read
+from custctl.cli.browser.record import HistoryScreen, RecordScreen, open_account
+from custctl.cli.browser.view import View
+from custctl.cli.browser.widgets import Line, Rows
 from custctl.customers.model import FIELDS
 from custctl.support.errors import CustctlError
 from custctl.support.fieldnames import in_option, sorted_by
@@ -28,7 +28,7 @@ from custctl.support.fieldnames import in_option, sorted_by
 if TYPE_CHECKING:
     from textual.timer import Timer
 
-    from custctl.browser.desk import Desk
+    from custctl.cli.browser.desk import Desk
     from custctl.customers.model import Customer
 
 _PAUSE = 0.15  # seconds without a key before the search starts

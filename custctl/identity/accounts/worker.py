@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from custctl.accounts.asking import patiently
-from custctl.accounts.claims import Claims, LostError, Task
-from custctl.accounts.provider import (
+from custctl.customers.outbox import NOT_STRAY
+from custctl.identity.accounts.asking import patiently
+from custctl.identity.accounts.claims import Claims, LostError, Task
+from custctl.identity.accounts.provider import (
     Account,
     AccountTakenError,
     NewAccount,
@@ -21,7 +22,6 @@ from custctl.accounts.provider import (
     ProviderRefusedError,
     ProviderUnavailableError,
 )
-from custctl.customers.outbox import NOT_STRAY
 from custctl.support.errors import CommitLostError, CredentialError, CustctlError
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
 
-from custctl.browser.columns import cut
-from custctl.browser.lines import wrapped
+from custctl.cli.browser.columns import cut
+from custctl.cli.browser.lines import wrapped
 from custctl.support.errors import ConflictError, InvalidError, NotFoundError, UsageError
 from custctl.support.text import visible
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from textual.events import Click, MouseScrollDown, MouseScrollUp, Resize
     from textual.geometry import Size
 
-    from custctl.browser.pages import Scroll
+    from custctl.cli.browser.pages import Scroll
     from custctl.support.errors import CustctlError
 
 _PLAIN = Style()

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from custctl.login.keeping import Kept, forget, keep, read_kept
-from custctl.login.remembered import file_of, recall, remember
-from custctl.login.roles import Role, role_of
+from custctl.identity.login.keeping import Kept, forget, keep, read_kept
+from custctl.identity.login.remembered import file_of, recall, remember
+from custctl.identity.login.roles import Role, role_of
 from custctl.profiles.credentials import Secret
 from custctl.support.errors import CredentialError, CustctlError, UnavailableError
 from custctl.support.files import read_regular
@@ -23,8 +23,8 @@ from custctl.support.state import locked, write_whole
 from custctl.support.text import visible
 
 if TYPE_CHECKING:
-    from custctl.login.grants import ClientKey
-    from custctl.login.provider import Provider
+    from custctl.identity.login.grants import ClientKey
+    from custctl.identity.login.provider import Provider
     from custctl.profiles.model import Login
 
 TOKEN_FILE = "CUSTCTL_TOKEN_FILE"  # noqa: S105 - the name of a variable
@@ -126,8 +126,8 @@ def _session(login: Login, kept: Kept, source: str, with_access: bool) -> Sessio
 
 
 def _at_provider(login: Login, act: Callable[[Provider, Any], Kept]) -> Kept:
-    from custctl.login import grants
-    from custctl.login.provider import Provider
+    from custctl.identity.login import grants
+    from custctl.identity.login.provider import Provider
 
     provider = Provider(login)
     try:
@@ -242,8 +242,8 @@ def end(login: Login, environ: Mapping[str, str]) -> tuple[bool, CustctlError | 
 
 
 def _revoked(login: Login, kept: Kept) -> bool:
-    from custctl.login import grants
-    from custctl.login.provider import Provider
+    from custctl.identity.login import grants
+    from custctl.identity.login.provider import Provider
 
     provider = Provider(login)
     try:
@@ -259,7 +259,7 @@ def _client_key(environ: Mapping[str, str]) -> ClientKey | None:
     """Return what a job authenticates with, or None if the user is a person."""
     if not {KEY_FILE, SECRET_FILE, SECRET}.intersection(environ):
         return None
-    from custctl.login.grants import ClientKey
+    from custctl.identity.login.grants import ClientKey
 
     if KEY_FILE in environ:
         return ClientKey(key=_secret_file(KEY_FILE, environ))

@@ -10,12 +10,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from custctl.accounts.asking import Reply, patiently, unclear
-from custctl.accounts.auth0_imports import fitting, import_hashes
-from custctl.accounts.auth0_tenant import REFERENCE, Tenant, described, subject_of, words_of
-from custctl.accounts.hashes import HashedAccount, Verdict
-from custctl.accounts.made_passwords import make_password
-from custctl.accounts.provider import (
+from custctl.identity.accounts.asking import Reply, patiently, unclear
+from custctl.identity.accounts.auth0_imports import fitting, import_hashes
+from custctl.identity.accounts.auth0_tenant import REFERENCE, Tenant, described, subject_of, words_of
+from custctl.identity.accounts.hashes import HashedAccount, Verdict
+from custctl.identity.accounts.made_passwords import make_password
+from custctl.identity.accounts.provider import (
     Abilities,
     Account,
     AccountMissingError,

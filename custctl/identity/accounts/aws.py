@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from custctl.accounts.asking import PAUSE, Reply, ask, unclear
-from custctl.accounts.provider import ProviderCredentialError, ProviderUnavailableError
-from custctl.accounts.sigv4 import Keys, signed
+from custctl.identity.accounts.asking import PAUSE, Reply, ask, unclear
+from custctl.identity.accounts.provider import ProviderCredentialError, ProviderUnavailableError
+from custctl.identity.accounts.sigv4 import Keys, signed
 from custctl.support.errors import UsageError
 from custctl.support.web import Web
 

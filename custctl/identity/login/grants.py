@@ -11,15 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from custctl.login.keeping import Kept
-from custctl.login.provider import OAuthError
-from custctl.login.roles import has_claim
-from custctl.login.tokens import check_token
+from custctl.identity.login.keeping import Kept
+from custctl.identity.login.provider import OAuthError
+from custctl.identity.login.roles import has_claim
+from custctl.identity.login.tokens import check_token
 from custctl.profiles.credentials import Secret
 from custctl.support.errors import CredentialError, UnavailableError
 
 if TYPE_CHECKING:
-    from custctl.login.provider import Provider
+    from custctl.identity.login.provider import Provider
 
 _DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"

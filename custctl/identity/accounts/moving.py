@@ -10,13 +10,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from custctl.accounts.asking import patiently
-from custctl.accounts.claims import write_link
-from custctl.accounts.hashes import Fate, HashedAccount, TakesHashes, Verdict
-from custctl.accounts.provider import Account, NewAccount, Provider, ProviderRefusedError, ProviderUnavailableError
-from custctl.accounts.worker import Worker
 from custctl.customers.operations import new_operation_id
 from custctl.customers.outbox import NOT_STRAY, enqueue
+from custctl.identity.accounts.asking import patiently
+from custctl.identity.accounts.claims import write_link
+from custctl.identity.accounts.hashes import Fate, HashedAccount, TakesHashes, Verdict
+from custctl.identity.accounts.provider import (
+    Account,
+    NewAccount,
+    Provider,
+    ProviderRefusedError,
+    ProviderUnavailableError,
+)
+from custctl.identity.accounts.worker import Worker
 from custctl.schema.standing import Standing, require_writable
 from custctl.support.errors import ConflictError, CustctlError, InterruptedRunError, NotFoundError
 

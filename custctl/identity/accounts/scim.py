@@ -12,8 +12,8 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from custctl.accounts.asking import CHECK, PAUSE, Repetition, patiently, seconds_to_wait
-from custctl.accounts.provider import (
+from custctl.identity.accounts.asking import CHECK, PAUSE, Repetition, patiently, seconds_to_wait
+from custctl.identity.accounts.provider import (
     Abilities,
     Account,
     AccountMissingError,
@@ -42,7 +42,7 @@ _SLACK = 1000  # accounts beyond twice the announced number that a list may cont
 
 
 def open_provider(settings: Identity, secret: Secret | None, timeout: float) -> Scim:
-    """Open the server that a profile names; see `custctl.accounts.opening.Opener`."""
+    """Open the server that a profile names; see `custctl.identity.accounts.opening.Opener`."""
     assert settings.url is not None
     ca = str(settings.tls_ca) if settings.tls_ca is not None else None
     return Scim(settings.url, secret.reveal() if secret is not None else "", timeout, ca)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from custctl.browser.columns import cell
+from custctl.cli.browser.columns import cell
 from custctl.support.exact_json import told_apart
 from custctl.terminal.layout import width_of
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from custctl.support.errors import RefusedError
 
 if TYPE_CHECKING:
-    from custctl.accounts.provider import Provider
+    from custctl.identity.accounts.provider import Provider
     from custctl.profiles import Identity, Profile
     from custctl.profiles.credentials import Secret
 
@@ -31,9 +31,9 @@ class Opener(Protocol):
 
 
 _MODULES = {
-    "scim": "custctl.accounts.scim",
-    "cognito": "custctl.accounts.cognito",
-    "auth0": "custctl.accounts.auth0",
+    "scim": "custctl.identity.accounts.scim",
+    "cognito": "custctl.identity.accounts.cognito",
+    "auth0": "custctl.identity.accounts.auth0",
 }
 
 

@@ -12,17 +12,17 @@ from contextlib import closing
 from dataclasses import asdict, astuple, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from custctl.accounts.provider import Account
 from custctl.customers import audit
 from custctl.customers.outbox import NOT_STRAY, enqueue
+from custctl.identity.accounts.provider import Account
 from custctl.schema.standing import require_writable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from custctl.accounts.provider import Provider
     from custctl.engines.base import Database
     from custctl.engines.connection import Connection
+    from custctl.identity.accounts.provider import Provider
 
 Repair = Literal["follow", "remove"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from custctl.accounts.opening import open_provider
 from custctl.engines.model import Check
+from custctl.identity.accounts.opening import open_provider
 from custctl.schema.standing import check_schema, read_standing
 from custctl.support.errors import CustctlError, ExitCode
 from custctl.support.text import plural

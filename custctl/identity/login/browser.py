@@ -20,14 +20,14 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from custctl.login.grants import by_code
+from custctl.identity.login.grants import by_code
 from custctl.support.children import child_environment
 from custctl.support.errors import CredentialError
 from custctl.support.text import visible
 
 if TYPE_CHECKING:
-    from custctl.login.keeping import Kept
-    from custctl.login.provider import Provider
+    from custctl.identity.login.keeping import Kept
+    from custctl.identity.login.provider import Provider
 
 PATIENCE = 300.0
 """Seconds for the person to log in."""

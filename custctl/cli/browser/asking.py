@@ -11,14 +11,14 @@ from textual.binding import Binding
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Input
 
-from custctl.browser.columns import cell
-from custctl.browser.frame import Frame, T
-from custctl.browser.pages import Lines
-from custctl.browser.view import View
-from custctl.browser.widgets import Line, Message, Rows
+from custctl.cli.browser.columns import cell
+from custctl.cli.browser.frame import Frame, T
+from custctl.cli.browser.pages import Lines
+from custctl.cli.browser.view import View
+from custctl.cli.browser.widgets import Line, Message, Rows
 
 if TYPE_CHECKING:
-    from custctl.browser.desk import Desk
+    from custctl.cli.browser.desk import Desk
 
 _CONDITIONS = 3  # lines for conditions, at least
 

@@ -10,10 +10,10 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from custctl.accounts.asking import Reply, patiently, unclear
-from custctl.accounts.auth0_tenant import REFERENCE, Tenant, described, subject_of
-from custctl.accounts.hashes import Fate, HashedAccount, Verdict
-from custctl.accounts.provider import ProviderRefusedError, ProviderUnavailableError
+from custctl.identity.accounts.asking import Reply, patiently, unclear
+from custctl.identity.accounts.auth0_tenant import REFERENCE, Tenant, described, subject_of
+from custctl.identity.accounts.hashes import Fate, HashedAccount, Verdict
+from custctl.identity.accounts.provider import ProviderRefusedError, ProviderUnavailableError
 
 LARGEST: Final = 480_000
 """Maximum bytes of one file; Auth0 accepts 500 KB for the whole request."""
