@@ -105,7 +105,7 @@ def measure_commands(site: Site, rounds: int) -> None:
     site.run(*get)
     cases = [
         Case(BARE, [sys.executable, "-c", "pass"]),
-        site.case(CACHED, *get, target=8),
+        site.case(CACHED, *get, target=7),
         site.case(DATABASE, *get, "--fresh"),
     ]
     report("One customer", cases, interleave(cases, rounds=rounds))
