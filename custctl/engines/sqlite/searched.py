@@ -36,7 +36,7 @@ _SPELLED: Final = str.maketrans(
 _IN_PHONES: Final = dict.fromkeys(map(ord, " ()+-./,:;_*#\u00a0\u202f\u2010\u2011\u2013"))
 _MOST_DIGITS: Final = 20
 _FIRST_DIGITS: Final = 3  # those that may be left out
-_UNREAD: Final = "\0"  # stands for what is not UTF-8, and no other text has one
+_UNREAD: Final = "\0"  # in place of what is not UTF-8; a text with a NUL of its own is left to the view, too
 
 
 def quicker(driver: sqlite3.Connection, statement: str) -> str:
