@@ -60,3 +60,15 @@ def test_a_full_disk_is_told_as_one(tmp_path: Path) -> None:
         connection.send("INSERT INTO t VALUES (zeroblob(100000))")
     assert "free some disk space" in (caught.value.hint or "")
     database.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system does not list a process's open files")
+def test_a_file_that_is_no_database_is_not_held_open_by_the_error(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    path.write_bytes(b"nothing that SQLite reads" * 100)
+    database = SqliteDatabase(EngineSettings(location="here", path=path))
+    with pytest.raises(UnavailableError) as told, database.reading():
+        pass
+    held = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink() and link.resolve() == path]
+    assert not held, told.value
+    database.close()

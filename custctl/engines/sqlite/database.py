@@ -76,15 +76,20 @@ class SqliteDatabase(Database):
         connection = sqlite3.connect(
             f"{self.path.as_uri()}?{mode}", uri=True, isolation_level=None, timeout=self.timeout
         )
-        connection.create_function("custctl_lane", 5, lanes.lane, deterministic=True)
-        connection.create_function("custctl_starts_with", 2, folding.starts_with, deterministic=True)
-        connection.create_function("custctl_holds", 2, letters.holds, deterministic=True)
-        connection.create_function("custctl_moment", 1, forms.moment, deterministic=True)
-        connection.create_function("custctl_json", 1, forms.json_form, deterministic=True)
-        connection.create_function("custctl_login", 0, system_user)
-        connection.set_progress_handler(self._on_progress, _PROGRESS_STEPS)
-        for setting in _SETTINGS:
-            connection.execute(f"PRAGMA {setting}")
+        try:
+            connection.create_function("custctl_lane", 5, lanes.lane, deterministic=True)
+            connection.create_function("custctl_starts_with", 2, folding.starts_with, deterministic=True)
+            connection.create_function("custctl_holds", 2, letters.holds, deterministic=True)
+            connection.create_function("custctl_moment", 1, forms.moment, deterministic=True)
+            connection.create_function("custctl_json", 1, forms.json_form, deterministic=True)
+            connection.create_function("custctl_login", 0, system_user)
+            connection.set_progress_handler(self._on_progress, _PROGRESS_STEPS)
+            for setting in _SETTINGS:
+                connection.execute(f"PRAGMA {setting}")
+        except BaseException:
+            # The error's traceback would keep the file open.
+            connection.close()
+            raise
         return connection
 
     def _on_execute(self) -> None:
